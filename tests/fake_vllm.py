@@ -1,0 +1,184 @@
+"""A vLLM that is not one: the same command line, HTTP and endings, without an engine.
+
+    python tests/fake_vllm.py serve MODEL --host H --port P …
+
+FAKE_VLLM, JSON in the environment, chooses how it behaves: `start_delay_s`; `die_at_start` (a last line to log);
+`only_model` (the rest holds only for models with this in their name); `die_after_requests`; `never_ready`;
+`ignore_sigterm`; `fork_children` (one in the group, one in a session of its own, both deaf to SIGTERM);
+`token_delay_s`. Prompts are token ids; a prefix cache of 16-token blocks is kept and counted like vLLM's.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+BLOCK = 16
+VERSION = "0.99.0"
+FLAGS = """
+options:
+  -h, --help            show this help message and exit
+  --host HOST           Host name. (default: None)
+  --port PORT           Port number. (default: 8000)
+  --model MODEL         Name or path of the model. (default: Qwen/Qwen3-0.6B)
+  --max-num-seqs MAX_NUM_SEQS
+  --max-num-batched-tokens MAX_NUM_BATCHED_TOKENS
+  --max-model-len MAX_MODEL_LEN
+  --load-format {auto,dummy}
+  --kv-cache-dtype {auto,fp8}
+  --gpu-memory-utilization GPU_MEMORY_UTILIZATION
+  --enforce-eager, --no-enforce-eager
+                        Always use eager mode. (default: False)
+  --enable-prefix-caching, --no-enable-prefix-caching
+  --compilation-config COMPILATION_CONFIG, -O COMPILATION_CONFIG
+  --trust-remote-code
+"""
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+class Engine:
+    """What it has served: a prefix cache and its counters."""
+
+    def __init__(self, behaviour: dict[str, Any], model: str) -> None:
+        self.behaviour = behaviour
+        self.model = model
+        self.cache: set[int] = set()
+        self.queries = self.hits = self.requests = 0
+
+    def look_up(self, prompt: list[int]) -> None:
+        """Count the tokens of leading full blocks that were seen, then remember all of them."""
+        blocks = [hash(tuple(prompt[:end])) for end in range(BLOCK, len(prompt), BLOCK)]
+        found = next((i for i, block in enumerate(blocks) if block not in self.cache), len(blocks))
+        self.queries += len(prompt)
+        self.hits += found * BLOCK
+        self.cache.update(blocks)
+
+    def metrics(self) -> str:
+        """The two counters, as Prometheus text."""
+        label = f'{{engine="0",model_name="{self.model}"}}'
+        lines = []
+        for name, value in (("queries", self.queries), ("hits", self.hits)):
+            lines.append(f"# HELP vllm:prefix_cache_{name}_total Prefix cache {name}, in tokens.")
+            lines.append(f"# TYPE vllm:prefix_cache_{name}_total counter")
+            lines.append(f"vllm:prefix_cache_{name}_total{label} {float(value)}")
+        return "\n".join(lines) + "\n"
+
+
+async def connection(engine: Engine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Requests of one connection, until the client closes it."""
+    try:
+        while line := await reader.readline():
+            method, path, _ = line.decode().split()
+            length = 0
+            while (header := await reader.readline()).strip():
+                name, _, value = header.decode().partition(":")
+                if name.lower() == "content-length":
+                    length = int(value)
+            await answer(engine, method, path, await reader.readexactly(length), writer)
+    except (ConnectionError, asyncio.IncompleteReadError):
+        return
+    finally:
+        writer.close()
+
+
+async def answer(engine: Engine, method: str, path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
+    """One request."""
+    if path == "/health":
+        await reply(writer, 503 if engine.behaviour.get("never_ready") else 200, "")
+    elif path == "/v1/models":
+        await reply(writer, 200, json.dumps({"object": "list", "data": [{"id": engine.model}]}))
+    elif path == "/version":
+        await reply(writer, 200, json.dumps({"version": VERSION}))
+    elif path == "/metrics":
+        await reply(writer, 200, engine.metrics())
+    elif path == "/reset_prefix_cache" and method == "POST":
+        engine.cache.clear()
+        await reply(writer, 200, "")
+    elif path == "/v1/completions":
+        await complete(engine, json.loads(body), writer)
+    else:
+        await reply(writer, 404, '{"detail":"Not Found"}')
+
+
+async def complete(engine: Engine, asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+    """A completion, streamed or whole."""
+    engine.requests += 1
+    if engine.requests > engine.behaviour.get("die_after_requests", float("inf")):
+        print("RuntimeError: the fake engine died under load", file=sys.stderr, flush=True)
+        os._exit(1)
+    engine.look_up(asked["prompt"])
+    count = asked["max_tokens"]
+    usage = {"prompt_tokens": len(asked["prompt"]), "completion_tokens": count}
+    if not asked.get("stream"):
+        await reply(writer, 200, json.dumps({"choices": [{"index": 0, "text": " ba"}], "usage": usage}))
+        return
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    due = time.monotonic()
+    for i in range(count):
+        due += engine.behaviour.get("token_delay_s", 0.001)
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        reason = "length" if i == count - 1 else None
+        choice = {"index": 0, "text": " ba", "logprobs": None, "finish_reason": reason}
+        event(writer, {"id": "cmpl-0", "object": "text_completion", "model": engine.model, "choices": [choice]})
+    event(writer, {"id": "cmpl-0", "object": "text_completion", "choices": [], "usage": usage})
+    chunk(writer, b"data: [DONE]\n\n")
+    chunk(writer, b"")
+    await writer.drain()
+
+
+def event(writer: asyncio.StreamWriter, value: dict[str, Any]) -> None:
+    """One server-sent event in a chunk of its own."""
+    chunk(writer, b"data: " + json.dumps(value).encode() + b"\n\n")
+
+
+def chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """One chunk of chunked transfer encoding; an empty one ends it."""
+    writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+
+async def reply(writer: asyncio.StreamWriter, status: int, body: str) -> None:
+    """A whole response."""
+    data = body.encode()
+    writer.write(f"HTTP/1.1 {status} Fake\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data)
+    await writer.drain()
+
+
+async def serve(words: list[str], behaviour: dict[str, Any]) -> None:
+    """Listen until killed."""
+    options = dict(zip(words[1::2], words[2::2], strict=False))
+    host, port = words[words.index("--host") + 1], int(words[words.index("--port") + 1])
+    engine = Engine(behaviour, options.get("--served-model-name", words[0]))
+    server = await asyncio.start_server(
+        lambda reader, writer: connection(engine, reader, writer), host, port, limit=1 << 24
+    )
+    async with server:
+        await server.serve_forever()
+
+
+def main(words: list[str]) -> None:
+    """`serve MODEL …`, or `--help` in any place."""
+    if any(word.startswith("--help") for word in words):
+        print("usage: fake serve [model] [options]\n" + FLAGS)
+        return
+    model = words[words.index("serve") + 1]
+    behaviour = json.loads(os.environ.get("FAKE_VLLM") or "{}")
+    if behaviour.get("only_model", "") not in model:
+        behaviour = {}
+    time.sleep(behaviour.get("start_delay_s", 0.0))
+    if "die_at_start" in behaviour:
+        print("(EngineCore pid=1) ERROR 11-24 12:00:00 [core.py:1] EngineCore failed to start.", file=sys.stderr)
+        sys.exit(behaviour["die_at_start"])
+    if behaviour.get("ignore_sigterm"):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if behaviour.get("fork_children"):
+        subprocess.Popen([sys.executable, "-c", DEAF])
+        subprocess.Popen([sys.executable, "-c", DEAF], start_new_session=True)
+    asyncio.run(serve(words[words.index("serve") + 1 :], behaviour))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

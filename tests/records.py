@@ -1,0 +1,77 @@
+"""What tests hand to the code: records, plans and results, complete but for what a test says."""
+
+from dataclasses import replace
+from typing import Any
+
+from thorexp.measure.metrics import Slo, Summary, summarize
+from thorexp.measure.plan import LoadPlan, PlannedRequest
+from thorexp.measure.records import RequestRecord, RunRecord
+from thorexp.measure.workload import Ask
+from thorexp.report import Result
+
+MS = 1_000_000
+S = 1_000_000_000
+
+RECORD = RequestRecord(
+    index=0,
+    scheduled_ns=0,
+    released_ns=0,
+    sent_ns=0,
+    token_ns=(100,),
+    input_tokens=16,
+    output_tokens=1,
+    finish_reason="length",
+    text=" word",
+    error=None,
+)
+
+
+def a_record(**changes: Any) -> RequestRecord:
+    """A success: sent at 0, its only token at 100 ns."""
+    return replace(RECORD, **changes)
+
+
+def a_failure(error: str = "HTTP 400 Bad Request: too long", **changes: Any) -> RequestRecord:
+    """A request that was refused."""
+    return a_record(token_ns=(), input_tokens=None, output_tokens=None, text="", error=error, **changes)
+
+
+def a_run(*requests: RequestRecord, start_ns: int = 0, end_ns: int = S) -> RunRecord:
+    """A run of one second."""
+    return RunRecord(start_ns, end_ns, requests)
+
+
+def a_summary(
+    *requests: RequestRecord, percentiles: tuple[float, ...] = (99.0,), slo: Slo | None = None, end_ns: int = S
+) -> Summary:
+    """These requests in numbers, as a run of one second."""
+    return summarize(a_run(*requests, end_ns=end_ns), percentiles, slo or Slo())
+
+
+def a_plan(
+    *asks: Ask, due_ns: tuple[int, ...] | None = None, max_concurrency: int | None = None, ignore_eos: bool = True
+) -> LoadPlan:
+    """These requests, all due at once."""
+    due = due_ns or (0,) * len(asks)
+    requests = tuple(PlannedRequest(i, ns, ask) for i, (ns, ask) in enumerate(zip(due, asks, strict=True)))
+    return LoadPlan(requests, max_concurrency, float("inf"), ignore_eos)
+
+
+def some_asks(count: int, *, tokens: int = 4, input_len: int = 8) -> tuple[Ask, ...]:
+    """So many requests, prompt i starting with token id i."""
+    return tuple(Ask(tuple(range(i, i + input_len)), tokens) for i in range(count))
+
+
+def a_result(summary: Summary, **changes: Any) -> Result:
+    """A job of the seed's high load."""
+    result = Result(
+        model_id="Qwen/Qwen3-32B-AWQ",
+        date="20251012-060000",
+        num_prompts=100,
+        request_rate=float("inf"),
+        burstiness=1.0,
+        max_concurrency=8,
+        summary=summary,
+        extras={},
+    )
+    return replace(result, **changes)

@@ -1,0 +1,77 @@
+"""What the vLLM to be run can do: asked once, remembered by version."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from thorexp.errors import ConfigError
+from thorexp.serve.flags import known_flags
+
+FAKE = Path(__file__).parents[1] / "fake_vllm.py"
+
+
+def a_vllm(folder: Path, version: str = "1.2.3") -> Path:
+    """A script `vllm` whose interpreter has a package vllm of that version; it counts how often it is asked."""
+    package = folder / "vllm"
+    package.mkdir(exist_ok=True)
+    (package / "__init__.py").write_text("raise ImportError('must not be imported')")
+    (package / "_version.py").write_text(f"__version__ = version = '{version}'\n")
+    python = folder / "python3"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
+    script = folder / "vllm.sh"
+    script.write_text(
+        f"#!{python}\nimport runpy\nopen('{folder}/asked', 'a').write('x')\n"
+        f"runpy.run_path('{FAKE}', run_name='__main__')\n"
+    )
+    for file in (python, script):
+        file.chmod(0o755)
+    return script
+
+
+def test_flags_are_those_that_help_lists(tmp_path: Path) -> None:
+    """Plain flags and both forms of switches are known, short options and prose are not."""
+    flags = known_flags((sys.executable, str(FAKE), "serve"), tmp_path).flags
+    assert {"--max-num-seqs", "--enforce-eager", "--no-enforce-eager", "--compilation-config"} < flags
+    assert "-O" not in flags
+
+
+def test_a_version_is_asked_once(tmp_path: Path) -> None:
+    """The second time the answer comes from the cache, under the version read without importing vLLM."""
+    script = a_vllm(tmp_path)
+    answers = [known_flags((str(script), "serve"), tmp_path / "cache") for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert ("1.2.3", "x") == (answers[0].version, (tmp_path / "asked").read_text())
+
+
+def test_another_version_is_asked_again(tmp_path: Path) -> None:
+    """An upgrade of vLLM makes the question new."""
+    script = a_vllm(tmp_path)
+    known_flags((str(script), "serve"), tmp_path / "cache")
+    a_vllm(tmp_path, version="1.2.4")
+    assert "1.2.4" == known_flags((str(script), "serve"), tmp_path / "cache").version
+    assert "xx" == (tmp_path / "asked").read_text()
+
+
+def test_a_command_that_is_not_there_is_refused_with_the_ways_on(tmp_path: Path) -> None:
+    """The error names server.command, how to install, and attaching instead."""
+    with pytest.raises(ConfigError) as error:
+        known_flags(("no-such-vllm", "serve"), tmp_path)
+    for word in ("'no-such-vllm'", "server.command", "pip install", "server=attach"):
+        assert word in str(error.value)
+
+
+def test_a_python_without_vllm_is_refused(tmp_path: Path) -> None:
+    """Naming an interpreter that has no vLLM is said before anything starts."""
+    with pytest.raises(ConfigError, match="has no vLLM"):
+        known_flags((sys.executable, "-m", "vllm.entrypoints.openai.api_server"), tmp_path)
+
+
+def test_a_vllm_that_breaks_is_refused_with_its_last_line(tmp_path: Path) -> None:
+    """When --help fails, the error carries what the command said."""
+    broken = tmp_path / "vllm"
+    broken.write_text("#!/bin/sh\necho 'ImportError: libcuda.so.1' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    with pytest.raises(ConfigError, match="does not say which flags") as error:
+        known_flags((str(broken), "serve"), tmp_path)
+    assert "ImportError: libcuda.so.1" in str(error.value)

@@ -1,0 +1,369 @@
+"""A result as text and as keys, in vLLM's layout, and that text read back."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.records import MS, S, a_failure, a_record, a_result, a_summary
+from thorexp.measure.metrics import Slo
+from thorexp.measure.records import RequestRecord
+from thorexp.report import as_json, parse, render
+
+DATA = Path(__file__).parent / "data"
+
+QUICK = a_record(sent_ns=10 * MS, token_ns=(110 * MS, 160 * MS, 210 * MS), output_tokens=3, input_tokens=16)
+SLOW = a_record(sent_ns=30 * MS, token_ns=(230 * MS, 330 * MS, 430 * MS), output_tokens=3, input_tokens=16)
+# TTFT 100 and 200, TPOT 50 and 100, ITL 50 50 100 100, E2EL 200 and 400, client queue 10 and 30 ms.
+SUMMARY = a_summary(QUICK, SLOW, a_failure(), slo=Slo(ttft_ms=100.0), end_ns=4 * S)
+
+HEAD = (
+    "============ Serving Benchmark Result ============",
+    "Successful requests:                     2         ",
+    "Failed requests:                         1         ",
+    "Maximum request concurrency:             8         ",
+)
+RATE = ("Request rate configured (RPS):           4.00      ",)
+COUNTS = (
+    "Benchmark duration (s):                  4.00      ",
+    "Total input tokens:                      32        ",
+    "Total generated tokens:                  6         ",
+    "Request throughput (req/s):              0.50      ",
+)
+GOODPUT = ("Request goodput (req/s):                 0.25      ",)
+THROUGHPUT = (
+    "Output token throughput (tok/s):         1.50      ",
+    "Peak output token throughput (tok/s):    6.00      ",
+    "Peak concurrent requests:                2.00      ",
+    "Total token throughput (tok/s):          9.50      ",
+)
+LATENCIES = (
+    "---------------Time to First Token----------------",
+    "Mean TTFT (ms):                          150.00    ",
+    "Median TTFT (ms):                        150.00    ",
+    "P99 TTFT (ms):                           199.00    ",
+    "-----Time per Output Token (excl. 1st token)------",
+    "Mean TPOT (ms):                          75.00     ",
+    "Median TPOT (ms):                        75.00     ",
+    "P99 TPOT (ms):                           99.50     ",
+    "---------------Inter-token Latency----------------",
+    "Mean ITL (ms):                           75.00     ",
+    "Median ITL (ms):                         75.00     ",
+    "P99 ITL (ms):                            100.00    ",
+    "----------------End-to-end Latency----------------",
+    "Mean E2EL (ms):                          300.00    ",
+    "Median E2EL (ms):                        300.00    ",
+    "P99 E2EL (ms):                           398.00    ",
+)
+QUEUEING = (
+    "---------------Client-side Queueing---------------",
+    "Mean Client Queue Time (ms):             20.00     ",
+    "Median Client Queue Time (ms):           20.00     ",
+    "P99 Client Queue Time (ms):              29.80     ",
+    "--------Queue-inclusive End-to-end Latency--------",
+    "Mean E2EL incl. Client Queue (ms):       320.00    ",
+    "Median E2EL incl. Client Queue (ms):     320.00    ",
+    "P99 E2EL incl. Client Queue (ms):        427.80    ",
+)
+FOOT = "=================================================="
+NUMBERS = {
+    "completed": 2,
+    "failed": 1,
+    "max_concurrency": 8,
+    "duration": 4.0,
+    "total_input_tokens": 32,
+    "total_output_tokens": 6,
+    "request_throughput": 0.5,
+    "request_goodput": 0.25,
+    "output_throughput": 1.5,
+    "max_output_tokens_per_s": 6.0,
+    "max_concurrent_requests": 2,
+    "total_token_throughput": 9.5,
+    "mean_ttft_ms": 150.0,
+    "median_ttft_ms": 150.0,
+    "p99_ttft_ms": 199.0,
+    "mean_tpot_ms": 75.0,
+    "median_tpot_ms": 75.0,
+    "p99_tpot_ms": 99.5,
+    "mean_itl_ms": 75.0,
+    "median_itl_ms": 75.0,
+    "p99_itl_ms": 100.0,
+    "mean_e2el_ms": 300.0,
+    "median_e2el_ms": 300.0,
+    "p99_e2el_ms": 398.0,
+}
+
+
+def vllm_lines(text: str) -> tuple[str, ...]:
+    """The report up to vLLM's foot."""
+    lines = text.splitlines()
+    return tuple(lines[: lines.index(FOOT)])
+
+
+def test_a_closed_loop_is_reported_as_vllm_does() -> None:
+    """Line for line, with the trailing spaces."""
+    assert (*HEAD, *COUNTS, *GOODPUT, *THROUGHPUT, *LATENCIES) == vllm_lines(render(a_result(SUMMARY)))
+
+
+def test_a_rate_adds_its_line_and_the_time_queued_in_the_client() -> None:
+    """Where requests come one by one and may wait for a stream."""
+    expected = (*HEAD, *RATE, *COUNTS, *GOODPUT, *THROUGHPUT, *LATENCIES, *QUEUEING)
+    assert expected == vllm_lines(render(a_result(SUMMARY, request_rate=4.0)))
+
+
+def test_a_run_without_limit_has_no_line_for_it() -> None:
+    """Neither a maximum concurrency nor a queue in the client."""
+    expected = (*HEAD[:3], *RATE, *COUNTS, *GOODPUT, *THROUGHPUT, *LATENCIES)
+    assert expected == vllm_lines(render(a_result(SUMMARY, request_rate=4.0, max_concurrency=None)))
+
+
+def test_a_run_without_slo_has_no_goodput_line() -> None:
+    """Nothing was asked of the requests."""
+    summary = a_summary(QUICK, SLOW, a_failure(), end_ns=4 * S)
+    assert (*HEAD, *COUNTS, *THROUGHPUT, *LATENCIES) == vllm_lines(render(a_result(summary)))
+
+
+def test_a_run_without_success_has_no_sections() -> None:
+    """No latency is shown that was not measured, and no peak."""
+    expected = (
+        "============ Serving Benchmark Result ============",
+        "Successful requests:                     0         ",
+        "Failed requests:                         2         ",
+        "Maximum request concurrency:             8         ",
+        "Benchmark duration (s):                  1.00      ",
+        "Total input tokens:                      0         ",
+        "Total generated tokens:                  0         ",
+        "Request throughput (req/s):              0.00      ",
+        "Output token throughput (tok/s):         0.00      ",
+        "Total token throughput (tok/s):          0.00      ",
+    )
+    assert expected == vllm_lines(render(a_result(a_summary(a_failure(), a_failure()))))
+
+
+def test_input_tokens_that_nobody_counted_have_no_line() -> None:
+    """Nor has the throughput that is made of them."""
+    text = render(a_result(a_summary(QUICK, a_record(input_tokens=None))))
+    (numbers,) = parse(text)
+    assert 2 == numbers["completed"]
+    assert set() == {"total_input_tokens", "total_token_throughput"} & numbers.keys()
+
+
+def test_percentiles_have_a_line_each_in_the_order_asked() -> None:
+    """Whole ones without decimals."""
+    summary = a_summary(QUICK, percentiles=(99.0, 50.0, 99.9))
+    assert [
+        "P99 TTFT (ms):                           100.00    ",
+        "P50 TTFT (ms):                           100.00    ",
+        "P99.9 TTFT (ms):                         100.00    ",
+    ] == [line for line in render(a_result(summary)).splitlines() if line.startswith("P") and "TTFT" in line]
+
+
+def test_what_is_ours_stands_behind_vllms_foot() -> None:
+    """In a block of its own; what is absent is a dash."""
+    text = render(a_result(SUMMARY, extras={"hit_rate_percent": 12.5, "planned_tokens": 7, "vllm_version": None}))
+    assert [
+        "==================================================",
+        "==================== thorexp =====================",
+        "hit rate percent:                        12.50     ",
+        "planned tokens:                          7         ",
+        "vllm version:                            -         ",
+        "==================================================",
+    ] == text.splitlines()[-6:]
+
+
+def test_a_report_ends_its_last_line() -> None:
+    """Two reports can be put in one file."""
+    assert render(a_result(SUMMARY)).endswith(f"{FOOT}\n")
+
+
+def test_a_report_is_read_back() -> None:
+    """Every number that was shown, by vLLM's keys."""
+    (numbers,) = parse(render(a_result(SUMMARY)))
+    assert NUMBERS == numbers
+
+
+def test_what_is_ours_does_not_confuse_a_reader() -> None:
+    """A key of ours that reads like one of vLLM's is not taken for it."""
+    extras = {"successful_requests": 7, "request_throughput_(req/s)": 9.0, "mean TTFT (ms)": 1.0}
+    (numbers,) = parse(render(a_result(SUMMARY, extras=extras)))
+    assert NUMBERS == numbers
+
+
+requests = st.builds(
+    lambda sent, gaps: a_record(
+        sent_ns=sent,
+        token_ns=tuple(sent + sum(gaps[: i + 1]) for i in range(len(gaps))),
+        output_tokens=len(gaps),
+    ),
+    st.integers(0, S),
+    st.lists(st.integers(0, 10 * S), min_size=1, max_size=5),
+)
+
+
+@given(
+    st.lists(requests, min_size=1, max_size=5),
+    st.sampled_from([4.0, 0.5, math.inf]),
+    st.sampled_from([None, 1, 64]),
+    st.lists(st.sampled_from([50.0, 90.0, 99.0, 99.9]), unique=True),
+)
+def test_any_report_reads_back_as_its_json_says(
+    records: list[RequestRecord], rate: float, limit: int | None, percentiles: list[float]
+) -> None:
+    """What parse finds in the text is what the JSON has under the same key, to the decimals shown."""
+    summary = a_summary(*records, percentiles=tuple(percentiles), end_ns=60 * S)
+    result = a_result(summary, request_rate=rate, max_concurrency=limit)
+    (numbers,) = parse(render(result))
+    keys = as_json(result)
+    assert {"completed", "duration", "mean_ttft_ms", "median_e2el_ms"} <= numbers.keys()
+    assert {key: pytest.approx(keys[key], abs=0.0051) for key in numbers} == numbers
+
+
+SEED: list[dict[str, Any]] = json.loads((DATA / "thor_benchmarks.json").read_text())
+
+
+def test_the_published_table_is_read_whole() -> None:
+    """The page of 2025 holds 14 reports, in the layout of its day and without its trailing spaces."""
+    expected = [
+        {{"duration_s": "duration"}.get(key, key): value for key, value in row.items() if key not in ("model", "load")}
+        for row in SEED
+    ]
+    assert 14 == len(expected)
+    assert expected == list(parse((DATA / "thor_benchmarks.md").read_text()))
+
+
+def test_reports_are_read_one_by_one() -> None:
+    """Each with its own numbers, in the order of the text."""
+    texts = [render(a_result(a_summary(*[QUICK] * count))) for count in (1, 2, 3)]
+    assert [1, 2, 3] == [numbers["completed"] for numbers in parse("noise\n".join(texts))]
+
+
+def test_a_report_without_its_foot_ends_where_the_next_begins() -> None:
+    """A terminal that was cut off does not mix two runs."""
+    cut = "\n".join(HEAD)
+    whole = render(a_result(a_summary(QUICK)))
+    first, second = parse(f"{cut}\n{whole}")
+    assert {"completed": 2, "failed": 1, "max_concurrency": 8} == first
+    assert 1 == second["completed"]
+
+
+def test_sections_that_nobody_knows_are_passed_over() -> None:
+    """Probe requests and speculative decoding of vLLM 0.33 are not taken for other numbers."""
+    unknown = (
+        "------------------Probe Requests------------------",
+        "Probe requests completed:                10        ",
+        "Median probe E2EL (ms):                  12.00     ",
+        "---------------Speculative Decoding---------------",
+        "Acceptance rate (%):                     70.00     ",
+        "Per-position acceptance (%):",
+        "  Position 0:                            80.00     ",
+    )
+    (numbers,) = parse("\n".join([*HEAD, *unknown, *LATENCIES[:2], FOOT]))
+    assert {"completed": 2, "failed": 1, "max_concurrency": 8, "mean_ttft_ms": 150.0} == numbers
+
+
+@pytest.mark.parametrize("label", ["Total Token throughput (tok/s):", "Total token throughput (tok/s):"])
+def test_both_spellings_of_total_token_throughput_are_read(label: str) -> None:
+    """That of 2025 has a capital T."""
+    (numbers,) = parse(f"{HEAD[0]}\n{label}          471.78\n{FOOT}")
+    assert {"total_token_throughput": 471.78} == numbers
+
+
+@pytest.mark.parametrize("text", ["", "vLLM API server version 0.33.0\nMean TTFT (ms):   3.00\n"])
+def test_a_text_without_a_report_has_none(text: str) -> None:
+    """A line that looks like one is not a report."""
+    assert [] == list(parse(text))
+
+
+SET_UP = {
+    "date",
+    "endpoint_type",
+    "backend",
+    "label",
+    "model_id",
+    "tokenizer_id",
+    "num_prompts",
+    "request_rate",
+    "burstiness",
+    "max_concurrency",
+}
+RESULTS = {
+    "duration",
+    "completed",
+    "failed",
+    "total_input_tokens",
+    "total_output_tokens",
+    "request_throughput",
+    "request_goodput",
+    "output_throughput",
+    "total_token_throughput",
+    "max_output_tokens_per_s",
+    "max_concurrent_requests",
+}
+
+
+def statistics_of(*metrics: str) -> set[str]:
+    """The keys of these metrics with one percentile."""
+    return {f"{word}_{metric}_ms" for word in ("mean", "median", "std", "p99") for metric in metrics}
+
+
+def test_json_has_vllms_keys_and_one_of_ours() -> None:
+    """Those of --save-result without per-request lists, and "thorexp"."""
+    expected = SET_UP | RESULTS | statistics_of("ttft", "tpot", "itl", "e2el") | {"thorexp"}
+    assert expected == as_json(a_result(SUMMARY)).keys()
+
+
+def test_json_has_queueing_where_the_report_has() -> None:
+    """Under a rate and a limit."""
+    added = as_json(a_result(SUMMARY, request_rate=4.0)).keys() - as_json(a_result(SUMMARY)).keys()
+    assert statistics_of("client_queue_time", "e2el_including_client_queue") == added
+
+
+def test_json_has_no_keys_of_a_metric_without_a_sample() -> None:
+    """Requests of one token have neither TPOT nor ITL."""
+    expected = SET_UP | RESULTS | statistics_of("ttft", "e2el") | {"thorexp"}
+    assert expected == as_json(a_result(a_summary(a_record()))).keys()
+
+
+def test_json_of_a_run_without_success_has_no_statistics() -> None:
+    """No key stands for a latency that nobody had."""
+    assert SET_UP | RESULTS | {"thorexp"} == as_json(a_result(a_summary(a_failure()))).keys()
+
+
+def test_json_has_the_numbers_of_the_report() -> None:
+    """The same values by the same keys."""
+    keys = as_json(a_result(SUMMARY))
+    assert NUMBERS == pytest.approx({key: keys[key] for key in NUMBERS})
+
+
+def test_json_has_the_standard_deviation() -> None:
+    """TTFTs of 100 and 200 ms lie 50 ms from their mean."""
+    assert (200 - 100) / 2 == as_json(a_result(SUMMARY))["std_ttft_ms"]
+
+
+def test_json_keys_of_percentiles_are_vllms_words() -> None:
+    """p99.9 is written with its point."""
+    keys = as_json(a_result(a_summary(QUICK, percentiles=(50.0, 99.9)))).keys()
+    assert {"p50_ttft_ms", "p99.9_ttft_ms"} == {key for key in keys if key.startswith("p") and "ttft" in key}
+
+
+def test_infinity_is_a_word_in_json() -> None:
+    """An infinite rate and constant gaps are "inf", as JSON has no number for them."""
+    told = json.loads(json.dumps(as_json(a_result(SUMMARY, burstiness=math.inf)), allow_nan=False))
+    assert ("inf", "inf") == (told["request_rate"], told["burstiness"])
+
+
+def test_absence_is_null_in_json() -> None:
+    """Without an SLO there is no goodput, without a limit no maximum."""
+    keys = as_json(a_result(a_summary(QUICK), max_concurrency=None))
+    assert (None, None) == (keys["request_goodput"], keys["max_concurrency"])
+
+
+def test_what_is_ours_stands_under_one_key() -> None:
+    """As it was given."""
+    assert {"cold_cache": "reset", "hits": None} == as_json(
+        a_result(SUMMARY, extras={"cold_cache": "reset", "hits": None})
+    )["thorexp"]

@@ -1,0 +1,161 @@
+"""The run directory."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thorexp.errors import RecordError
+from thorexp.rundir import ERROR, RECORD, REPORT, REQUESTS, RESULT, Record, RunDir, find_run_dirs
+
+FINISHED = Record(
+    schema=1,
+    id="0123456789abcdef",
+    point="c0ffee",
+    status="finished",
+    started_at=1_700_000_000.25,
+    ended_at=1_700_000_060.5,
+    sweep="thor_seed",
+    tags={"model": "qwen3_32b_awq", "load": "high"},
+)
+
+
+def names(run_dir: RunDir) -> set[str]:
+    """All that is in the directory."""
+    return {path.name for path in run_dir.path.iterdir()}
+
+
+def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Text of any alphabet."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_text(REPORT, "Jetson Thor 大模型\n")
+    assert "Jetson Thor 大模型\n" == run_dir.read_text(REPORT)
+
+
+def test_a_directory_is_made_on_use(tmp_path: Path) -> None:
+    """With all that is above it."""
+    run_dir = RunDir(tmp_path / "outputs" / "sweep" / "0")
+    written = run_dir.write_text(REPORT, "text")
+    assert tmp_path / "outputs" / "sweep" / "0" / "report.txt" == written
+    assert "text" == written.read_text()
+
+
+def test_a_file_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    """Whole, and nothing is left beside it."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_text(REPORT, "a long text")
+    run_dir.write_text(REPORT, "short")
+    assert ("short", {REPORT}) == (run_dir.read_text(REPORT), names(run_dir))
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
+    """Text that cannot be encoded does not half replace text that could."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_text(REPORT, "whole")
+    with pytest.raises(UnicodeEncodeError):
+        run_dir.write_text(REPORT, "half \ud800")
+    assert "whole" == run_dir.read_text(REPORT)
+
+
+def test_a_write_that_fails_makes_no_file(tmp_path: Path) -> None:
+    """What was never written whole is not there."""
+    run_dir = RunDir(tmp_path)
+    with pytest.raises(UnicodeEncodeError):
+        run_dir.write_text(REPORT, "half \ud800")
+    assert not run_dir.has(REPORT)
+
+
+def test_absent_values_are_null(tmp_path: Path) -> None:
+    """None is JSON's null, and comes back as None."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_json(RESULT, {"request_goodput": None})
+    assert {"request_goodput": None} == run_dir.read_json(RESULT)
+
+
+def test_a_directory_begins_without_what_an_earlier_job_left(tmp_path: Path) -> None:
+    """Its files and its completion are gone; what is not of a record stays."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_text(REPORT, "of yesterday")
+    run_dir.write_text(ERROR, "of yesterday")
+    run_dir.write_text("notes.txt", "mine")
+    run_dir.complete(FINISHED)
+    run_dir.begin()
+    assert {"notes.txt"} == names(run_dir)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_number_that_json_has_no_word_for_is_refused(tmp_path: Path, value: float) -> None:
+    """Nobody else could read it."""
+    run_dir = RunDir(tmp_path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        run_dir.write_json(RESULT, {"mean_ttft_ms": value})
+    assert not run_dir.has(RESULT)
+
+
+def test_json_lines_are_one_value_a_line(tmp_path: Path) -> None:
+    """Line breaks inside of a value do not break its line."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_jsonl(REQUESTS, ({"text": f"{i}\n"} for i in range(3)))
+    lines = run_dir.read_text(REQUESTS).splitlines()
+    assert [{"text": "0\n"}, {"text": "1\n"}, {"text": "2\n"}] == [json.loads(line) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [FINISHED, replace(FINISHED, status="failed", sweep=None, error="vLLM exited with code 1.\n  log  server.log")],
+    ids=["finished", "failed"],
+)
+def test_a_record_is_read_as_it_was_written(tmp_path: Path, record: Record) -> None:
+    """Equal in every field."""
+    RunDir(tmp_path).complete(record)
+    assert record == RunDir(tmp_path).record()
+
+
+def test_a_directory_without_a_record_was_interrupted(tmp_path: Path) -> None:
+    """Whatever else it has; the error says where and what it lacks."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_json(RESULT, {"completed": 100})
+    with pytest.raises(RecordError) as refused:
+        run_dir.record()
+    assert (("where", str(tmp_path)), ("lacks", RECORD)) == tuple(
+        (fact.label, fact.text) for fact in refused.value.facts[:2]
+    )
+
+
+def test_a_file_that_is_not_json_is_damaged(tmp_path: Path) -> None:
+    """The error names the file and the place."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_text(RESULT, '{"completed": 1')
+    with pytest.raises(RecordError, match=r"result\.json\n.*line 1 column 16"):
+        run_dir.read_json(RESULT)
+
+
+@pytest.mark.parametrize("content", [{"schema": 2}, {"schema": "1"}, {}, [], None, 1], ids=json.dumps)
+def test_a_record_of_another_schema_is_refused(tmp_path: Path, content: Any) -> None:
+    """A record is read by the thorexp that knows it, or not at all."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_json(RECORD, content)
+    with pytest.raises(RecordError, match="this thorexp reads 1"):
+        run_dir.record()
+
+
+def test_records_are_found_at_any_depth_in_path_order(tmp_path: Path) -> None:
+    """A directory without a record is not one of them."""
+    for place in ("b", "a/1", "a/0"):
+        RunDir(tmp_path / place).complete(FINISHED)
+    RunDir(tmp_path / "a" / "2").write_text(REPORT, "interrupted")
+    assert (RunDir(tmp_path / "a/0"), RunDir(tmp_path / "a/1"), RunDir(tmp_path / "b")) == find_run_dirs(tmp_path)
+
+
+def test_a_directory_is_found_as_itself(tmp_path: Path) -> None:
+    """One may name a run directory instead of a folder of them."""
+    RunDir(tmp_path).complete(FINISHED)
+    assert (RunDir(tmp_path),) == find_run_dirs(tmp_path)
+
+
+def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
+    """A folder that does not exist has no records."""
+    assert () == find_run_dirs(tmp_path / "outputs")

@@ -1,0 +1,516 @@
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, replace
+from itertools import count
+from pathlib import Path
+from sqlite3 import connect
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from thorexp.errors import RecordError, TrackingError
+from thorexp.rundir import Record, RunDir
+from thorexp.tracking import Store, SweepRecord, track, track_sweep, warm_up
+from thorexp.tracking.__main__ import main
+from thorexp.tracking.view import metrics_of, params_of
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_ids = count()
+
+CONFIG: dict[str, Any] = {
+    "model": {"name": "qwen3_32b_awq", "engine": {"max_num_seqs": 4}},
+    "quantization": {"bytes_per_weight": 0.56, "engine": {}},
+    "load": {"name": "high", "num_prompts": 100, "max_concurrency": 8, "request_rate": float("inf")},
+    "workload": {"input_len": 2048, "output_len": 128, "ignore_eos": True},
+    "metrics": {"percentiles": [50.0, 99.0]},
+    "slo": {"ttft_ms": None},
+    "engine": {"max_num_seqs": 16},
+}
+ENGINE_ARGS = [
+    {"name": "max_num_seqs", "value": 8, "source": "command line"},
+    {"name": "kv_cache_dtype", "value": "fp8", "source": "hardware"},
+]
+RESULT: dict[str, Any] = {
+    "model_id": "Qwen/Qwen3-32B-AWQ",
+    "completed": 100,
+    "request_goodput": None,
+    "mean_ttft_ms": 812.5,
+    "p99.9_ttft_ms": 990.25,
+    "ttfts": [0.8, 0.9],
+    "thorexp": {"schedule_lag": {"max_ms": 1.5}, "simulated": False},
+}
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """One store for all tests that bring records of their own: creating it takes seconds."""
+    root = tmp_path_factory.mktemp("store")
+    return Store(f"sqlite:///{root}/mlruns/mlflow.db", "thorexp", f"{root}/mlruns/artifacts")
+
+
+def a_run_dir(path: Path, **changes: Any) -> RunDir:
+    """A finished record of its own id, complete but for what these tests do not read."""
+    run_dir = RunDir(path)
+    run_dir.write_text("config.yaml", yaml.safe_dump(CONFIG))
+    run_dir.write_json("engine_args.json", ENGINE_ARGS)
+    run_dir.write_json("result.json", RESULT)
+    record = Record(
+        schema=1,
+        id=f"record-{next(_ids)}",
+        point="c0ffee",
+        status="finished",
+        started_at=1_700_000_000.25,
+        ended_at=1_700_000_060.5,
+        sweep="sweep-1",
+        tags={"model": "qwen3_32b_awq", "load": "high"},
+    )
+    run_dir.complete(replace(record, **changes))
+    return run_dir
+
+
+def a_failed_run_dir(path: Path, error: str) -> RunDir:
+    """A record of a job whose server died: no result, but its log."""
+    run_dir = RunDir(path)
+    run_dir.write_text("config.yaml", yaml.safe_dump(CONFIG))
+    run_dir.write_text("server.log", "torch.OutOfMemoryError: CUDA out of memory\n")
+    record = Record(1, f"record-{next(_ids)}", "c0ffee", "failed", 1.0, 2.0, None, {}, error)
+    run_dir.complete(record)
+    return run_dir
+
+
+def a_sweep(directory: Path, failed: int = 0) -> SweepRecord:
+    directory.mkdir(exist_ok=True)
+    return SweepRecord(
+        f"sweep-{next(_ids)}", "load=high,low", 10.0, 70.0, 2 - failed, failed, {"host": "thor"}, directory
+    )
+
+
+def client_of(store: Store) -> "MlflowClient":
+    """MLflow's own view, imported as the room imports it: late, and without telemetry."""
+    warm_up()
+    from mlflow import MlflowClient
+
+    return MlflowClient(store.uri)
+
+
+def experiment_of(store: Store) -> str:
+    experiment = client_of(store).get_experiment_by_name(store.experiment)
+    assert experiment is not None
+    return str(experiment.experiment_id)
+
+
+def run_of(run_id: str, store: Store) -> "Run":
+    return client_of(store).get_run(run_id)
+
+
+def found(filter_string: str, store: Store) -> "list[Run]":
+    return list(client_of(store).search_runs([experiment_of(store)], filter_string))
+
+
+def runs_of(run_dir: RunDir, store: Store) -> "list[Run]":
+    return found(f"tags.`thorexp.id` = '{run_dir.record().id}'", store)
+
+
+def left_running(run_dir: RunDir, store: Store) -> str:
+    """What a process leaves that is killed while it tracks: a run with some of its params."""
+    client = client_of(store)
+    run_id = str(client.create_run(experiment_of(store), tags={"thorexp.id": run_dir.record().id}).info.run_id)
+    client.log_param(run_id, "load.num_prompts", "100")
+    return run_id
+
+
+def artifacts_of(run_id: str, store: Store) -> set[str]:
+    return {file.path for file in client_of(store).list_artifacts(run_id)}
+
+
+def content_of(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_finished_record_becomes_a_finished_run(store: Store, tmp_path: Path) -> None:
+    """MLflow's status is the record's."""
+    assert "FINISHED" == run_of(track(a_run_dir(tmp_path), store), store).info.status
+
+
+def test_a_run_has_the_times_of_its_record(store: Store, tmp_path: Path) -> None:
+    """A run tracked long after the job still shows when the job ran, in Unix milliseconds."""
+    run = run_of(track(a_run_dir(tmp_path), store), store)
+    assert (1_700_000_000_250, 1_700_000_060_500) == (run.info.start_time, run.info.end_time)
+
+
+def test_a_run_is_named_by_model_and_load(store: Store, tmp_path: Path) -> None:
+    """MLflow's table tells runs apart by what differs most often."""
+    assert "qwen3_32b_awq high" == run_of(track(a_run_dir(tmp_path), store), store).info.run_name
+
+
+def test_a_run_carries_the_tags_of_its_record(store: Store, tmp_path: Path) -> None:
+    """Everything that a record says of itself can be searched for."""
+    run_dir = a_run_dir(tmp_path)
+    expected = {
+        "model": "qwen3_32b_awq",
+        "load": "high",
+        "thorexp.kind": "job",
+        "thorexp.id": run_dir.record().id,
+        "thorexp.point": "c0ffee",
+        "thorexp.sweep": "sweep-1",
+        "thorexp.run_dir": str(tmp_path),
+        "thorexp.status": "finished",
+    }
+    tags: Mapping[str, str] = run_of(track(run_dir, store), store).data.tags
+    assert expected == {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
+
+
+def test_params_are_the_config_with_engine_args_as_vllm_got_them(store: Store, tmp_path: Path) -> None:
+    """One `engine.*` per argument, whoever asked for it; the groups' own wishes are not repeated."""
+    expected = {
+        "model.name": "qwen3_32b_awq",
+        "quantization.bytes_per_weight": "0.56",
+        "load.name": "high",
+        "load.num_prompts": "100",
+        "load.max_concurrency": "8",
+        "load.request_rate": "inf",
+        "workload.input_len": "2048",
+        "workload.output_len": "128",
+        "workload.ignore_eos": "true",
+        "metrics.percentiles": "[50.0, 99.0]",
+        "slo.ttft_ms": "null",
+        "engine.max_num_seqs": "8",
+        "engine.kv_cache_dtype": "fp8",
+    }
+    assert expected == run_of(track(a_run_dir(tmp_path), store), store).data.params
+
+
+def test_metrics_are_the_numbers_of_the_result_and_of_the_request(store: Store, tmp_path: Path) -> None:
+    """vLLM's keys as they are, ours in a section of their own, and what runs are filtered by."""
+    expected = {
+        "completed": 100.0,
+        "mean_ttft_ms": 812.5,
+        "p99.9_ttft_ms": 990.25,
+        "thorexp/schedule_lag.max_ms": 1.5,
+        "config/load.num_prompts": 100.0,
+        "config/load.max_concurrency": 8.0,
+        "config/workload.input_len": 2048.0,
+        "config/workload.output_len": 128.0,
+        "config/engine.max_num_seqs": 8.0,
+    }
+    assert expected == run_of(track(a_run_dir(tmp_path), store), store).data.metrics
+
+
+def test_runs_can_be_filtered_by_a_number_of_their_config(store: Store, tmp_path: Path) -> None:
+    """MLflow compares metrics as numbers, so 2048 is more than 300."""
+    run_dir = a_run_dir(tmp_path)
+    track(run_dir, store)
+    runs = found("metrics.`config/workload.input_len` > 300", store)
+    assert run_dir.record().id in {run.data.tags["thorexp.id"] for run in runs}
+
+
+def test_the_whole_run_directory_is_kept_as_artifacts(store: Store, tmp_path: Path) -> None:
+    """MLflow's copy of a record can be read without the directory."""
+    run_id = track(a_run_dir(tmp_path), store)
+    assert {"config.yaml", "engine_args.json", "result.json", "record.json"} == artifacts_of(run_id, store)
+
+
+def test_artifacts_of_a_sqlite_store_lie_where_the_config_says(store: Store, tmp_path: Path) -> None:
+    """The experiment is created with that directory."""
+    run_id = track(a_run_dir(tmp_path), store)
+    assert (Path(store.artifacts) / run_id / "artifacts" / "record.json").is_file()
+
+
+def test_a_result_of_more_than_one_batch_arrives_whole(store: Store, tmp_path: Path) -> None:
+    """MLflow takes 100 params and 1000 metrics at a time."""
+    run_dir = a_run_dir(tmp_path)
+    run_dir.write_json("engine_args.json", [{"name": f"a{i}", "value": "x"} for i in range(250)])
+    run_dir.write_json("result.json", {f"m{i}": i for i in range(2100)})
+    data = run_of(track(run_dir, store), store).data
+    params = {key for key in data.params if key.startswith("engine.a")}
+    metrics = {key for key in data.metrics if key.startswith("m")}
+    assert (250, 2100) == (len(params), len(metrics))
+
+
+def test_a_failed_record_becomes_a_failed_run(store: Store, tmp_path: Path) -> None:
+    """A point that failed is in the table too, marked."""
+    run_dir = a_failed_run_dir(tmp_path, "vLLM exited with code 1.\n  log  server.log")
+    assert "FAILED" == run_of(track(run_dir, store), store).info.status
+
+
+def test_a_failed_run_is_tagged_with_the_headline_of_its_error(store: Store, tmp_path: Path) -> None:
+    """The headline says what happened; the facts below it are in the record."""
+    run_dir = a_failed_run_dir(tmp_path, "vLLM exited with code 1.\n  log  server.log")
+    assert "vLLM exited with code 1." == run_of(track(run_dir, store), store).data.tags["thorexp.error"]
+
+
+def test_a_failed_run_keeps_the_server_log(store: Store, tmp_path: Path) -> None:
+    """Why a server died can be read from MLflow."""
+    run_id = track(a_failed_run_dir(tmp_path, "vLLM exited with code 1."), store)
+    assert "server.log" in artifacts_of(run_id, store)
+
+
+def test_an_error_too_long_for_a_tag_is_cut_where_one_can_see_it(store: Store, tmp_path: Path) -> None:
+    """MLflow takes 8000 characters and would cut the rest in silence."""
+    run_dir = a_failed_run_dir(tmp_path, "x" * 9000)
+    assert "x" * 7999 + "…" == run_of(track(run_dir, store), store).data.tags["thorexp.error"]
+
+
+def test_a_param_too_long_for_mlflow_is_cut_where_one_can_see_it() -> None:
+    """MLflow takes 6000 characters and would cut the rest in silence."""
+    assert {"a": "x" * 5999 + "…"} == params_of({"a": "x" * 6001}, ())
+
+
+def test_keys_are_brought_into_the_characters_that_mlflow_takes() -> None:
+    """One odd key does not lose the whole record."""
+    assert {"peak.fp8_dense_": "1"} == params_of({"peak": {"fp8[dense]": 1}}, ())
+
+
+def test_params_show_no_password_of_a_url() -> None:
+    """The config names stores and servers, some with credentials in their URLs."""
+    config = {"tracking": {"uri": "postgresql://ann:secret@db/mlflow"}}
+    assert {"tracking.uri": "postgresql://***@db/mlflow"} == params_of(config, ())
+
+
+def test_what_is_no_number_has_no_metric() -> None:
+    """Absent values, infinities, NaN and truth values are left out: MLflow would store some as a number."""
+    result = {"a": None, "b": float("inf"), "c": float("nan"), "d": True, "e": "inf", "f": 0}
+    assert {"f": 0.0} == metrics_of(result, {}, ())
+
+
+def test_tracking_a_record_again_finds_its_run(store: Store, tmp_path: Path) -> None:
+    """A replay gives back the same run."""
+    run_dir = a_run_dir(tmp_path)
+    assert track(run_dir, store) == track(run_dir, store)
+
+
+def test_tracking_a_record_again_leaves_one_run(store: Store, tmp_path: Path) -> None:
+    """A record is in MLflow exactly once, however often it is replayed."""
+    run_dir = a_run_dir(tmp_path)
+    track(run_dir, store)
+    track(run_dir, store)
+    assert 1 == len(runs_of(run_dir, store))
+
+
+def test_a_replay_leaves_what_a_person_changed(store: Store, tmp_path: Path) -> None:
+    """A run that has ended is not written to."""
+    run_dir = a_run_dir(tmp_path)
+    run_id = track(run_dir, store)
+    client_of(store).set_tag(run_id, "model", "renamed by hand")
+    track(run_dir, store)
+    assert "renamed by hand" == run_of(run_id, store).data.tags["model"]
+
+
+def test_one_record_tracked_from_many_threads_leaves_one_run(store: Store, tmp_path: Path) -> None:
+    """Looking for a run and creating it is one step."""
+    run_dir = a_run_dir(tmp_path)
+    threads = [threading.Thread(target=track, args=(run_dir, store)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ["FINISHED"] == [run.info.status for run in runs_of(run_dir, store)]
+
+
+def test_a_run_left_running_is_the_one_that_is_finished(store: Store, tmp_path: Path) -> None:
+    """What a killed process began is completed, not begun anew."""
+    track(a_run_dir(tmp_path / "any"), store)
+    run_dir = a_run_dir(tmp_path / "killed")
+    run_id = left_running(run_dir, store)
+    track(run_dir, store)
+    assert [(run_id, "FINISHED")] == [(run.info.run_id, run.info.status) for run in runs_of(run_dir, store)]
+
+
+def test_a_run_left_running_gets_what_it_lacks(store: Store, tmp_path: Path) -> None:
+    """A completed run is as full as one that was never interrupted."""
+    whole = run_of(track(a_run_dir(tmp_path / "whole"), store), store)
+    run_dir = a_run_dir(tmp_path / "killed")
+    run_id = left_running(run_dir, store)
+    track(run_dir, store)
+    completed = run_of(run_id, store)
+    assert (whole.data.params, whole.data.metrics) == (completed.data.params, completed.data.metrics)
+
+
+def test_two_processes_at_once_on_a_fresh_store_both_succeed(tmp_path: Path) -> None:
+    """Only one of them creates the tables: MLflow's own migration breaks when two do."""
+    run_dirs = [a_run_dir(tmp_path / "a"), a_run_dir(tmp_path / "b")]
+    store = Store(f"sqlite:///{tmp_path}/fresh/mlflow.db", "thorexp", f"{tmp_path}/fresh/artifacts")
+    where = ["--uri", store.uri, "--experiment", store.experiment, "--artifacts", store.artifacts]
+    command = [sys.executable, "-m", "thorexp.tracking", *where]
+    processes = [subprocess.Popen([*command, str(run_dir.path)], stderr=subprocess.PIPE) for run_dir in run_dirs]
+    said = [process.communicate()[1] for process in processes]
+    assert [(0, b""), (0, b"")] == [(process.returncode, err) for process, err in zip(processes, said, strict=True)]
+    assert [1, 1] == [len(runs_of(run_dir, store)) for run_dir in run_dirs]
+
+
+def test_a_sqlite_store_is_in_write_ahead_mode(store: Store, tmp_path: Path) -> None:
+    """Several jobs can write while somebody reads."""
+    track(a_run_dir(tmp_path), store)
+    with closing(connect(store.uri.removeprefix("sqlite:///"))) as connection:
+        assert ("wal",) == connection.execute("PRAGMA journal_mode").fetchone()
+
+
+def test_a_relative_sqlite_store_counts_from_the_current_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that changes directory gets another store, not the connection to the one it had."""
+    for here in (tmp_path / "a", tmp_path / "b"):
+        run_dir = a_run_dir(here / "run")
+        monkeypatch.chdir(here)
+        track(run_dir, Store("sqlite:///mlruns/mlflow.db", "thorexp", "mlruns/artifacts"))
+        assert 1 == len(runs_of(run_dir, Store(f"sqlite:///{here}/mlruns/mlflow.db", "thorexp", "")))
+
+
+def test_a_store_inside_the_run_directory_is_refused(tmp_path: Path) -> None:
+    """It would copy itself into itself; a job that changed directory must not fill the disk so."""
+    run_dir = a_run_dir(tmp_path)
+    before = content_of(tmp_path)
+    with pytest.raises(TrackingError, match="lies in the run directory"):
+        track(run_dir, Store(f"sqlite:///{tmp_path}/mlruns/m.db", "thorexp", f"{tmp_path}/mlruns/artifacts"))
+    assert before == content_of(tmp_path)
+
+
+def test_a_store_that_cannot_be_opened_is_an_error_that_names_the_replay(tmp_path: Path) -> None:
+    """The command works as it stands, from any directory."""
+    (tmp_path / "mlflow.db").write_text("this is no database, and longer than the header of one would be" * 20)
+    run_dir = a_run_dir(tmp_path / "run")
+    with pytest.raises(TrackingError) as raised:
+        track(run_dir, Store(f"sqlite:///{tmp_path}/mlflow.db", "thorexp", str(tmp_path)))
+    facts = {fact.label: fact.text for fact in raised.value.facts}
+    assert f"python -m thorexp.tracking {tmp_path}/run" == facts["try"]
+    assert "DatabaseError: file is not a database" == facts["says"]
+
+
+def test_a_store_below_a_file_is_an_error_of_ours(tmp_path: Path) -> None:
+    """The disk's refusals are TrackingErrors as MLflow's are."""
+    (tmp_path / "mlruns").write_text("")
+    with pytest.raises(TrackingError, match="mlruns"):
+        track(a_run_dir(tmp_path / "run"), Store(f"sqlite:///{tmp_path}/mlruns/a/m.db", "thorexp", "artifacts"))
+
+
+def test_a_record_is_untouched_when_tracking_fails(tmp_path: Path) -> None:
+    """A store that is down loses nothing."""
+    run_dir = a_run_dir(tmp_path / "run")
+    before = content_of(run_dir.path)
+    (tmp_path / "mlruns").write_text("")
+    with pytest.raises(TrackingError):
+        track(run_dir, Store(f"sqlite:///{tmp_path}/mlruns/m.db", "thorexp", "artifacts"))
+    assert before == content_of(run_dir.path)
+
+
+def test_an_error_shows_no_password_of_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the store's address nor the library's own words give it away."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(TrackingError, match=r"http://\*\*\*@127\.0\.0\.1:9") as raised:
+        track(a_run_dir(tmp_path), Store("http://ann:secret@127.0.0.1:9", "thorexp", ""))
+    assert "secret" not in str(raised.value)
+
+
+def test_an_incomplete_run_directory_is_not_tracked(store: Store, tmp_path: Path) -> None:
+    """A job that was interrupted has no record to show."""
+    (tmp_path / "config.yaml").write_text("load: {}")
+    with pytest.raises(RecordError, match="not complete"):
+        track(RunDir(tmp_path), store)
+
+
+def test_a_sweep_becomes_a_run_beside_those_of_its_jobs(store: Store, tmp_path: Path) -> None:
+    """It says what was asked, and how many points came of it."""
+    run = run_of(track_sweep(a_sweep(tmp_path), store), store)
+    assert {"command": "load=high,low"} == run.data.params
+    assert {"thorexp/finished": 2.0, "thorexp/failed": 0.0} == run.data.metrics
+    assert ("FINISHED", 10_000, 70_000) == (run.info.status, run.info.start_time, run.info.end_time)
+
+
+def test_a_sweep_with_a_failed_point_is_a_failed_run(store: Store, tmp_path: Path) -> None:
+    """A sweep that needs a look is marked in the table."""
+    assert "FAILED" == run_of(track_sweep(a_sweep(tmp_path, failed=1), store), store).info.status
+
+
+def test_a_sweep_keeps_its_own_files_only(store: Store, tmp_path: Path) -> None:
+    """Its jobs keep theirs, and a server's log of many megabytes stays where it is."""
+    a_run_dir(tmp_path / "0")
+    (tmp_path / "summary.md").write_text("| load |\n")
+    (tmp_path / "short.log").write_text("ready\n")
+    with (tmp_path / "long.log").open("wb") as log:
+        log.truncate(10_000_001)
+    run_id = track_sweep(a_sweep(tmp_path), store)
+    assert {"summary.md", "short.log"} == artifacts_of(run_id, store)
+
+
+def test_a_sweep_is_tracked_once(store: Store, tmp_path: Path) -> None:
+    """A sweep has one run, as a job has."""
+    sweep = a_sweep(tmp_path)
+    assert track_sweep(sweep, store) == track_sweep(sweep, store)
+
+
+def tracked_to(store: Store, run_dir: RunDir) -> RunDir:
+    """The record, its config naming the store."""
+    own = {"uri": store.uri, "experiment": store.experiment, "artifacts": store.artifacts}
+    run_dir.write_text("config.yaml", yaml.safe_dump(CONFIG | {"tracking": own}))
+    return run_dir
+
+
+def test_the_command_replays_every_record_of_a_folder(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each goes where its own config says; one line tells what became of it."""
+    first = tracked_to(store, a_run_dir(tmp_path / "0"))
+    second = tracked_to(store, a_failed_run_dir(tmp_path / "1", "vLLM exited with code 1."))
+    run_id = track(first, store)
+    assert 0 == main([str(tmp_path)])
+    other = runs_of(second, store)[0].info.run_id
+    expected = [
+        f"{run_id}  FINISHED  already there  {tmp_path}/0",
+        f"{other}  FAILED  tracked  {tmp_path}/1",
+    ]
+    assert expected == capsys.readouterr().out.splitlines()
+
+
+def test_the_command_tracks_the_others_when_a_record_fails(store: Store, tmp_path: Path) -> None:
+    """One damaged record costs no other; the exit status tells of it."""
+    damaged = a_run_dir(tmp_path / "0")
+    damaged.write_text("result.json", "{")
+    good = tracked_to(store, a_run_dir(tmp_path / "1"))
+    assert 1 == main([str(tmp_path)])
+    assert 1 == len(runs_of(good, store))
+
+
+def test_the_command_prefers_the_store_it_is_given(store: Store, tmp_path: Path) -> None:
+    """A record can be replayed into another experiment."""
+    run_dir = tracked_to(store, a_run_dir(tmp_path))
+    assert 0 == main([str(tmp_path), "--experiment", "again"])
+    assert 1 == len(runs_of(run_dir, replace(store, experiment="again")))
+
+
+def test_the_command_needs_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A record that names none asks for the option."""
+    a_run_dir(tmp_path)
+    assert 1 == main([str(tmp_path)])
+    assert "--uri" in capsys.readouterr().err
+
+
+def test_the_command_fails_on_a_folder_without_a_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped path is not a success."""
+    assert 1 == main([str(tmp_path)])
+    assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_importing_the_room_does_not_import_mlflow() -> None:
+    """A dry run does not wait seconds for a library that it does not use."""
+    program = "import json, sys, thorexp.tracking; print(json.dumps(sorted(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    modules = json.loads(said)
+    assert {"thorexp.tracking"} == {"thorexp.tracking", "mlflow", "sqlalchemy", "alembic"} & set(modules)
+
+
+def test_a_sweep_is_replayed_with_its_jobs(store: Store, tmp_path: Path) -> None:
+    """The directory of a sweep that was never tracked gives the runs of its jobs and the sweep's own."""
+    a_run_dir(tmp_path / "0_a")
+    sweep = a_sweep(tmp_path)
+    RunDir(tmp_path).write_json("sweep.json", asdict(sweep) | {"directory": str(tmp_path)})
+    words = ("--uri", store.uri, "--experiment", store.experiment, "--artifacts", store.artifacts)
+    assert 0 == main([str(tmp_path), *words])
+    assert "sweep" == run_of(track_sweep(sweep, store), store).data.tags["thorexp.kind"]

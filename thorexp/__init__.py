@@ -1,0 +1,1 @@
+"""Declarative experiments for LLM serving: what a board can carry."""

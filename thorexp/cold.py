@@ -1,0 +1,111 @@
+"""Cold means cold: the engine warmed up, its prefix cache emptied, and the emptiness proven.
+
+vLLM keeps the blocks of prompts it has seen. A prompt that is sent again is a cache hit and not a prefill,
+which is how published TTFTs came out faster than the hardware can compute.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from thorexp.errors import LoadError
+from thorexp.measure.plan import LoadPlan
+from thorexp.measure.records import RunRecord
+from thorexp.serve.http import HttpError, get_text
+from thorexp.serve.server import PrefixCache, prefix_cache, reset_prefix_cache
+
+log = logging.getLogger(__name__)
+
+Play = Callable[[LoadPlan], RunRecord]
+SETTLE_S = 2.0
+
+State = Literal["verified", "no cache", "not verified", "warm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coldness:
+    """Whether the prefix cache was empty as the load began, and how that is known.
+
+    `verified`: it was reset, and a prompt served before found nothing of itself (`probe_hits` is 0).
+    `no cache`: the server has served prompts and looked none of them up. `not verified`: it cannot be reset, or
+    does not count. `warm`: the prompt found `probe_hits` tokens of itself although the cache was reset.
+    """
+
+    state: State
+    probe_hits: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """A server's /metrics page as Prometheus text, and its prefix cache counters, absent where it has none."""
+
+    page: str
+    cache: PrefixCache | None
+
+
+def make_cold(base_url: str, warmup: LoadPlan, play: Play) -> Coldness:
+    """Play the warm-up, reset, and send the warm-up's first prompt again: it must find nothing.
+
+    LoadError when not one request of the warm-up succeeds.
+    """
+    require_success(play(warmup), "warm-up")
+    if not reset_prefix_cache(base_url):
+        log.warning("the server does not reset its prefix cache: the load may meet what earlier ones left")
+        return Coldness("not verified", None)
+    before = settled_metrics(base_url)
+    seen = warmup.requests[0]
+    probe = replace(warmup, requests=(replace(seen, ask=replace(seen.ask, output_len=1)),))
+    require_success(play(probe), "cache probe")
+    return judge_probe(before, settled_metrics(base_url, before, len(seen.ask.prompt)), len(seen.ask.prompt))
+
+
+def judge_probe(before: Metrics | None, after: Metrics | None, prompt_len: int) -> Coldness:
+    """What the counters say of a prompt of that many tokens that was sent a second time."""
+    if before is None or after is None or before.cache is None or after.cache is None:
+        return Coldness("not verified", None)
+    if after.cache.queries == 0:
+        return Coldness("no cache", 0)
+    found = after.cache - before.cache
+    if found.hits:
+        log.warning("the prefix cache still answers after its reset: %d tokens", found.hits)
+        return Coldness("warm", found.hits)
+    return Coldness("verified" if found.queries >= prompt_len else "not verified", 0)
+
+
+def settled_metrics(base_url: str, since: Metrics | None = None, tokens: int = 0) -> Metrics | None:
+    """/metrics once its counters rest, and have moved by `tokens` queries where `since` is given.
+
+    The engine reports a little after it answers; what has not come in 2 s is not waited for. Absent when the
+    server has no such page.
+    """
+    deadline = time.monotonic() + SETTLE_S
+    before, now = None, _metrics(base_url)
+    while now is not None and now.cache is not None and time.monotonic() < deadline:
+        moved = since is None or since.cache is None or now.cache.queries >= since.cache.queries + tokens
+        if moved and before == now.cache:
+            break
+        time.sleep(0.1)
+        before, now = now.cache, _metrics(base_url)
+    return now
+
+
+def _metrics(base_url: str) -> Metrics | None:
+    try:
+        page = get_text(f"{base_url}/metrics")
+    except HttpError:
+        return None
+    return Metrics(page, prefix_cache(page))
+
+
+def require_success(run: RunRecord, what: str) -> None:
+    """LoadError, with the server's words, when not one request of a run succeeded."""
+    if any(record.ok for record in run.requests):
+        return
+    words = sorted({record.error or "" for record in run.requests})
+    raise LoadError(
+        f"Not one of {len(run.requests)} requests of the {what} succeeded.",
+        ("says", "\n".join(words[:3])),
+        ("try", "the server's log tells more: server.log in the run directory"),
+    )

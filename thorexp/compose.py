@@ -1,0 +1,99 @@
+"""A composed Hydra tree becomes a JobConfig, or is refused by the name of what is wrong."""
+
+import copy
+import dataclasses
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args, get_type_hints
+
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from thorexp.config import JobConfig
+from thorexp.errors import ConfigError
+
+
+def job_config(tree: DictConfig) -> JobConfig:
+    """The tree (without its `hydra` node), resolved and checked against the dataclasses.
+
+    ConfigError by the full key: unknown, missing, of the wrong type, or an interpolation that leads nowhere.
+    """
+    try:
+        values = OmegaConf.to_container(tree, resolve=True, throw_on_missing=True)
+        job = OmegaConf.to_object(OmegaConf.merge(_schema(JobConfig), values))
+    except OmegaConfBaseException as wrong:
+        raise _refusal(wrong) from None
+    if not isinstance(job, JobConfig):
+        raise TypeError(f"a JobConfig was composed as {type(job)}")
+    return job
+
+
+def _schema(of: type) -> DictConfig:
+    """The typed tree, writable all the way down: OmegaConf would freeze what a frozen dataclass holds."""
+    node: DictConfig = OmegaConf.structured(of)
+    OmegaConf.set_readonly(node, False)
+    for name, hint in get_type_hints(of).items():
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            node[name] = _schema(hint)
+    return node
+
+
+def composed(whole: DictConfig) -> tuple[JobConfig, frozenset[str]]:
+    """From a tree that still has its `hydra` node: the job, and the engine arguments that were typed."""
+    tree = copy.deepcopy(whole)
+    with read_write(tree), open_dict(tree):
+        del tree["hydra"]
+    return job_config(tree), typed_engine_args(whole.hydra.overrides.task)
+
+
+def resolved_yaml(tree: DictConfig) -> str:
+    """The tree as YAML with every interpolation replaced by its value."""
+    return OmegaConf.to_yaml(tree, resolve=True)
+
+
+def typed_engine_args(overrides: Sequence[str]) -> frozenset[str]:
+    """Names of the engine arguments among a command line's overrides: `engine.max_num_seqs=16`."""
+    keys = (override.lstrip("+~").split("=", 1)[0] for override in overrides)
+    return frozenset(key.split(".")[1] for key in keys if key.startswith("engine."))
+
+
+def explain(wrong: Exception) -> ConfigError:
+    """What Hydra or OmegaConf refused, with the nearest right name in place of advice to use `+`."""
+    if isinstance(wrong, MissingConfigException) and wrong.missing_cfg_file and wrong.options:
+        group, _, option = wrong.missing_cfg_file.rpartition("/")
+        return ConfigError(
+            f"{group}={option} does not exist.",
+            *_nearest(option, wrong.options),
+            ("have", ", ".join(wrong.options)),
+        )
+    if isinstance(wrong, OmegaConfBaseException):
+        return _refusal(wrong)
+    headline, *rest = str(wrong).strip().splitlines()
+    key = headline.split("'")[1] if headline.count("'") > 1 else None
+    if key is not None and headline.startswith("Could not override"):
+        return ConfigError(f"There is no key {key}.", *_nearest(key, tuple(keys())))
+    return ConfigError(headline, *(("says", line.strip()) for line in rest[:5] if line.strip()))
+
+
+def keys(of: type = JobConfig, prefix: str = "") -> Iterator[str]:
+    """Every key of the config, dotted; groups before what is in them."""
+    for name, hint in get_type_hints(of).items():
+        yield prefix + name
+        for inner in (hint, *get_args(hint)):
+            if dataclasses.is_dataclass(inner) and isinstance(inner, type):
+                yield from keys(inner, f"{prefix}{name}.")
+
+
+def _refusal(wrong: OmegaConfBaseException) -> ConfigError:
+    key: Any = wrong.full_key
+    says = str(wrong.msg or wrong).splitlines()[0]
+    return ConfigError(f"{key or 'The config'} is wrong.", ("says", says), *_nearest(key or "", tuple(keys())))
+
+
+def _nearest(name: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    near = [close for close in difflib.get_close_matches(name, names, n=3) if close != name]
+    return (("try", " or ".join(near)),) if near else ()
+
+
+COMPOSITION_ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)

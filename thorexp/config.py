@@ -1,0 +1,177 @@
+"""What a job is: one frozen dataclass per config group.
+
+Hydra composes `conf/` into a tree; `app` checks that tree against these classes and hands on a
+`JobConfig`. Field names are the keys a user types: `load.num_prompts=10`.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Weights(Enum):
+    """Where a model's weights come from. Members are named as a user types them."""
+
+    repository = "repository"  # vLLM loads them by `model.repository`
+    random = "random"  # a directory written here from the architecture; vLLM draws the weights
+
+
+class ServerKind(Enum):
+    """How a server comes to be. Members are named as a user types them."""
+
+    vllm = "vllm"  # a child process of ours
+    attach = "attach"  # somebody else's, at `server.base_url`
+
+
+@dataclass(frozen=True)
+class ArchitectureConfig:
+    """The numbers of a transformer, under the names that its `config.json` gives them.
+
+    The three expert numbers are absent for a dense model.
+    """
+
+    model_type: str
+    num_hidden_layers: int
+    hidden_size: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    intermediate_size: int
+    vocab_size: int
+    max_position_embeddings: int
+    rope_theta: float
+    tie_word_embeddings: bool
+    num_experts: int | None = None
+    num_experts_per_tok: int | None = None
+    moe_intermediate_size: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What is served. `prompt_token_ids`: ids 0 to n-1 are ordinary tokens, none of them special."""
+
+    name: str
+    repository: str
+    weights: Weights
+    prompt_token_ids: int
+    architecture: ArchitectureConfig
+    engine: dict[str, Any] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class QuantizationConfig:
+    """How weights are stored.
+
+    `bytes_per_weight` counts scales and zero points, of linear layers only; `compute_dtype` names the
+    entry of `hardware.peak_tflops` that the matrix products run at; `checkpoint` is the
+    `quantization_config` of a checkpoint that is written here (random weights).
+    """
+
+    name: str
+    bytes_per_weight: float
+    compute_dtype: str
+    checkpoint: dict[str, Any] | None = None
+    engine: dict[str, Any] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HardwareConfig:
+    """A board: memory in GB (1e9 bytes), bandwidth in GB/s, dense peaks in TFLOP/s by compute type.
+
+    `peak_tflops` lacks the types that the board has no units for, and is empty where no figure is known.
+    """
+
+    name: str
+    description: str
+    memory_gb: float | None
+    memory_bandwidth_gb_s: float | None
+    unified_memory: bool
+    peak_tflops: dict[str, float] = field(default_factory=dict)
+    power_modes: list[str] = field(default_factory=list)
+    engine: dict[str, Any] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """How the server is started and stopped. `base_url`: for `kind: attach`; `port` absent: any free one."""
+
+    kind: ServerKind
+    command: str
+    base_url: str | None
+    host: str
+    port: int | None
+    ready_timeout_s: float
+    stop_timeout_s: float
+    memory_timeout_s: float
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadConfig:
+    """When requests are sent. `request_rate` in requests/s, `.inf` for a closed loop."""
+
+    name: str
+    num_prompts: int
+    max_concurrency: int | None
+    request_rate: float
+    burstiness: float
+    num_warmups: int
+    request_timeout_s: float
+
+
+@dataclass(frozen=True)
+class WorkloadConfig:
+    """What is asked: lengths in tokens, exact when `range_ratio` is 0."""
+
+    name: str
+    input_len: int
+    output_len: int
+    range_ratio: float
+    prefix_len: int
+    seed: int
+    ignore_eos: bool
+
+
+@dataclass(frozen=True)
+class SloConfig:
+    """Limits in milliseconds that a request must keep to count as goodput; absent ones do not bind."""
+
+    ttft_ms: float | None = None
+    tpot_ms: float | None = None
+    e2el_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Which percentiles are shown, in this order."""
+
+    percentiles: list[float]
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    """Where MLflow keeps runs. `artifacts` only counts for a store that has no artifact place of its own."""
+
+    enabled: bool
+    uri: str
+    experiment: str
+    artifacts: str
+
+
+@dataclass(frozen=True)
+class JobConfig:
+    """Everything that one point of a sweep is made of. `engine`: any vLLM flag, as preset and typed."""
+
+    model: ModelConfig
+    quantization: QuantizationConfig
+    hardware: HardwareConfig
+    server: ServerConfig
+    load: LoadConfig
+    workload: WorkloadConfig
+    slo: SloConfig
+    metrics: MetricsConfig
+    tracking: TrackingConfig
+    engine: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,75 @@
+"""What can go wrong, as a tree:
+
+ThorexpError
+├── ConfigError       the request is wrong; nothing was started
+│   └── FlagError     an engine argument that the vLLM to be run does not know
+├── ServerError       no server, or no longer
+│   ├── StartError    it ended, or its time was up, before it was ready
+│   └── DeathError    it ended under load
+├── LoadError         the server stands, but not one request succeeded
+├── RecordError       a run directory that cannot be read
+└── TrackingError     MLflow did not take the record, which is kept
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line below an error's headline: a short label and what it says."""
+
+    label: str
+    text: str
+
+
+class ThorexpError(Exception):
+    """A headline that says what happened, then facts: where, the evidence, what to try.
+
+    `str()` is the whole message, laid out for a terminal.
+    """
+
+    def __init__(self, headline: str, *facts: tuple[str, str]) -> None:
+        super().__init__(headline)
+        self.headline = headline
+        self.facts = tuple(Fact(label, text) for label, text in facts)
+
+    def __str__(self) -> str:
+        width = max((len(fact.label) for fact in self.facts), default=0)
+        lines = [f"  {fact.label:<{width}}  {_indented(fact.text, width + 4)}" for fact in self.facts]
+        return "\n".join([self.headline, *lines])
+
+
+def _indented(text: str, by: int) -> str:
+    return ("\n" + " " * by).join(text.splitlines())
+
+
+class ConfigError(ThorexpError):
+    """The request is wrong: a key, a value, a choice. Nothing was started."""
+
+
+class FlagError(ConfigError):
+    """An engine argument that the vLLM to be run does not know."""
+
+
+class ServerError(ThorexpError):
+    """There is no server, or there is none any longer."""
+
+
+class StartError(ServerError):
+    """The server ended, or its time was up, before it was ready."""
+
+
+class DeathError(ServerError):
+    """The server ended while a load was played against it."""
+
+
+class LoadError(ThorexpError):
+    """The server stands, but not one request succeeded."""
+
+
+class RecordError(ThorexpError):
+    """A run directory that cannot be read as a record."""
+
+
+class TrackingError(ThorexpError):
+    """MLflow did not take a record; the record itself is kept and can be replayed."""

@@ -1,0 +1,139 @@
+"""All of a job that can be decided, and refused, before a server starts."""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Set
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from thorexp.config import JobConfig, ServerKind, Weights
+from thorexp.errors import ConfigError
+from thorexp.measure.metrics import Slo
+from thorexp.measure.plan import LoadPlan, make_plan, make_warmup
+from thorexp.measure.workload import RandomWorkload
+from thorexp.serve.engine_args import EngineArg, check, resolve
+from thorexp.serve.flags import known_flags
+from thorexp.serve.server import LaunchSpec
+
+# The first request to a fresh engine is a realistic one: four token ids have killed a worker (vLLM 0.32, CPU).
+PROBE_LEN = 32
+MODELS = Path("outputs/models")
+FLAGS_CACHE = Path.home() / ".cache" / "thorexp"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedJob:
+    """A job, checked. `launch` is absent when somebody else runs the server."""
+
+    config: JobConfig
+    plan: LoadPlan
+    warmup: LoadPlan
+    slo: Slo
+    engine_args: tuple[EngineArg, ...]
+    launch: LaunchSpec | None
+
+    @property
+    def point(self) -> str:
+        """SHA-256 over what decides the result: the config without where it is tracked."""
+        values = asdict(self.config)
+        del values["tracking"]
+        return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
+    """Plan the load and settle the engine arguments, or raise ConfigError by the full key.
+
+    `typed`: names of the engine arguments that came from the command line. Nothing is started or written but
+    the list of flags of a vLLM seen for the first time, in the user's cache.
+    """
+    workload = RandomWorkload(
+        input_len=config.workload.input_len,
+        output_len=config.workload.output_len,
+        token_ids=config.model.prompt_token_ids,
+        range_ratio=config.workload.range_ratio,
+        prefix_len=config.workload.prefix_len,
+    )
+    seed, load = config.workload.seed, config.load
+    plan = make_plan(
+        workload,
+        count=load.num_prompts,
+        max_concurrency=load.max_concurrency,
+        request_rate=load.request_rate,
+        burstiness=load.burstiness,
+        ignore_eos=config.workload.ignore_eos,
+        seed=seed,
+    )
+    engine_args = resolve_engine_args(config, typed)
+    return PreparedJob(
+        config=config,
+        plan=plan,
+        # At least one: the probe that shows the cache cold is a warm-up prompt sent again.
+        warmup=make_warmup(workload, plan, count=max(1, load.num_warmups), seed=seed),
+        slo=Slo(config.slo.ttft_ms, config.slo.tpot_ms, config.slo.e2el_ms),
+        engine_args=engine_args,
+        launch=_launch(config, engine_args),
+    )
+
+
+def resolve_engine_args(config: JobConfig, typed: Set[str]) -> tuple[EngineArg, ...]:
+    """Lowest precedence first: quantization, hardware, model, engine preset, command line.
+
+    None for a server that somebody else started: its arguments are its owner's, and not known. ConfigError
+    when any was typed for it.
+    """
+    if config.server.kind is ServerKind.attach:
+        if typed:
+            raise ConfigError(
+                "The engine arguments of a server that runs already cannot be chosen.",
+                ("where", ", ".join(f"engine.{name}" for name in sorted(typed))),
+                ("try", "server=vllm, which starts one"),
+            )
+        return ()
+    preset = {name: value for name, value in config.engine.items() if name not in typed}
+    command_line = {name: value for name, value in config.engine.items() if name in typed}
+    return resolve(
+        (
+            (f"quantization {config.quantization.name}", config.quantization.engine),
+            (f"hardware {config.hardware.name}", config.hardware.engine),
+            (f"model {config.model.name}", config.model.engine),
+            ("engine preset", preset),
+            ("command line", command_line),
+        )
+    )
+
+
+def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...]) -> LaunchSpec | None:
+    server = config.server
+    if server.kind is ServerKind.attach:
+        if server.base_url is None:
+            raise ConfigError("server.base_url is missing.", ("try", "server.base_url=http://127.0.0.1:8000"))
+        return None
+    command = tuple(shlex.split(server.command))
+    check(engine_args, known_flags(command, FLAGS_CACHE))
+    groups = (config.quantization, config.hardware, config.model, server)
+    env = {name: value for group in groups for name, value in group.env.items()}
+    return LaunchSpec(
+        command=command,
+        model=served_from(config),
+        args=engine_args,
+        env=tuple(sorted(env.items())),
+        host=server.host,
+        port=server.port,
+        ready_timeout_s=server.ready_timeout_s,
+        stop_timeout_s=server.stop_timeout_s,
+        memory_timeout_s=server.memory_timeout_s,
+        probe_len=PROBE_LEN,
+    )
+
+
+def served_from(config: JobConfig) -> str:
+    """What vLLM loads: the repository, or the directory that a model of random weights is written to."""
+    if config.model.weights is Weights.repository:
+        return config.model.repository
+    model = config.model
+    content = json.dumps(
+        (asdict(model.architecture), model.prompt_token_ids, config.quantization.checkpoint), sort_keys=True
+    )
+    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
+    return str((MODELS / f"{config.model.name}-{config.quantization.name}-{digest}").resolve())

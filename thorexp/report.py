@@ -1,0 +1,189 @@
+"""A result as text and as keys, in the layout of `vllm bench serve`; and that text read back.
+
+Layout and keys: vLLM 0.33.0, `benchmarks/serve.py`. What thorexp adds stands in a block and under a key of
+its own, so that tools written for vLLM's files read ours. Keys of audio and speculative decoding are left out.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from thorexp.measure.metrics import Summary
+from thorexp.measure.plan import json_number
+from thorexp.measure.stats import Distribution, percentile_word
+
+WIDTH = 50
+TITLE = f"{' Serving Benchmark Result ':=^{WIDTH}}"
+OURS = f"{' thorexp ':=^{WIDTH}}"
+FOOT = "=" * WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a report shows of a job.
+
+    `extras` is what thorexp adds to vLLM's numbers, by key: None for what is absent.
+    """
+
+    model_id: str
+    date: str
+    num_prompts: int
+    request_rate: float
+    burstiness: float
+    max_concurrency: int | None
+    summary: Summary
+    extras: Mapping[str, float | int | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    head: str
+    word: str
+    key: str
+
+
+LATENCIES = (
+    _Section("Time to First Token", "TTFT", "ttft"),
+    _Section("Time per Output Token (excl. 1st token)", "TPOT", "tpot"),
+    _Section("Inter-token Latency", "ITL", "itl"),
+    _Section("End-to-end Latency", "E2EL", "e2el"),
+    _Section("Client-side Queueing", "Client Queue Time", "client_queue_time"),
+    _Section("Queue-inclusive End-to-end Latency", "E2EL incl. Client Queue", "e2el_including_client_queue"),
+)
+
+COUNTS = (
+    ("Successful requests", "completed"),
+    ("Failed requests", "failed"),
+    ("Maximum request concurrency", "max_concurrency"),
+    ("Request rate configured (RPS)", "request_rate"),
+    ("Benchmark duration (s)", "duration"),
+    ("Total input tokens", "total_input_tokens"),
+    ("Total generated tokens", "total_output_tokens"),
+    ("Request throughput (req/s)", "request_throughput"),
+    ("Request goodput (req/s)", "request_goodput"),
+    ("Output token throughput (tok/s)", "output_throughput"),
+    ("Peak output token throughput (tok/s)", "max_output_tokens_per_s"),
+    ("Peak concurrent requests", "max_concurrent_requests"),
+    ("Total token throughput (tok/s)", "total_token_throughput"),
+)
+
+
+def render(result: Result) -> str:
+    """The report as a terminal shows it. A metric without a sample has no section."""
+    values = _counts(result)
+    lines = [TITLE]
+    peak = values["max_concurrent_requests"]
+    values["max_concurrent_requests"] = None if peak is None else float(peak)  # vLLM prints this count as 9.00
+    lines += [_line(f"{label}:", values[key]) for label, key in COUNTS if _shown(values[key])]
+    for section, sample in _latencies(result):
+        lines.append(f"{section.head:-^{WIDTH}}")
+        lines += [_line(f"{label} {section.word} (ms):", value) for label, value in _rows(sample)]
+    lines += [FOOT, OURS]
+    lines += [
+        _line(f"{key.replace('_', ' ')}:", "-" if value is None else value) for key, value in result.extras.items()
+    ]
+    return "\n".join([*lines, FOOT, ""])
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """The keys that `vllm bench serve --save-result` writes; ours under "thorexp"."""
+    head = {
+        "date": result.date,
+        "endpoint_type": "vllm",
+        "backend": "vllm",
+        "label": None,
+        "model_id": result.model_id,
+        "tokenizer_id": None,
+        "num_prompts": result.num_prompts,
+        "request_rate": json_number(result.request_rate),
+        "burstiness": json_number(result.burstiness),
+        "max_concurrency": result.max_concurrency,
+    }
+    statistics = {}
+    for section, sample in _latencies(result):
+        for word, value in _statistics(sample):
+            statistics[f"{word}_{section.key}_ms"] = value
+    return {**head, **_without(_counts(result), head), **statistics, "thorexp": dict(result.extras)}
+
+
+def parse(text: str) -> Iterator[dict[str, float]]:
+    """Each report in a text, by vLLM's JSON keys.
+
+    Reads today's layout and that of 2025 (`Total Token throughput`), without its trailing spaces, and passes
+    over lines and sections that it does not know. A report ends with its foot, or where the next begins.
+    """
+    for block in re.split(r"=+ Serving Benchmark Result =+", text)[1:]:
+        body = re.split(rf"^={{{WIDTH}}}\s*$", block, maxsplit=1, flags=re.MULTILINE)[0]
+        yield {
+            key: float(value)
+            for label, value in re.findall(r"^(\S.*?):\s+(-?[\d.]+)\s*$", body, flags=re.MULTILINE)
+            if (key := _key(label)) is not None
+        }
+
+
+_KEYS = {label.casefold(): key for label, key in COUNTS}
+_WORDS = {section.word: section.key for section in LATENCIES}
+
+
+def _key(label: str) -> str | None:
+    statistic = re.fullmatch(r"(Mean|Median|P[\d.]+) (.+) \(ms\)", label)
+    if statistic is None:
+        return _KEYS.get(label.casefold())
+    word = _WORDS.get(statistic[2])
+    return None if word is None else f"{statistic[1].lower()}_{word}_ms"
+
+
+def _counts(result: Result) -> dict[str, Any]:
+    summary = result.summary
+    return {
+        "duration": summary.duration_s,
+        "completed": summary.completed,
+        "failed": summary.failed,
+        "max_concurrency": result.max_concurrency,
+        "request_rate": result.request_rate,
+        "total_input_tokens": summary.total_input_tokens,
+        "total_output_tokens": summary.total_output_tokens,
+        "request_throughput": summary.request_throughput,
+        "request_goodput": summary.request_goodput,
+        "output_throughput": summary.output_throughput,
+        "total_token_throughput": summary.total_token_throughput,
+        "max_output_tokens_per_s": summary.max_output_tokens_per_s,
+        "max_concurrent_requests": summary.max_concurrent_requests,
+    }
+
+
+def _latencies(result: Result) -> Iterator[tuple[_Section, Distribution]]:
+    summary = result.summary
+    queueing = (summary.client_queue_time_ms, summary.e2el_including_client_queue_ms)
+    # Where all are due at once, waiting in the client is the load's shape and says nothing.
+    waits = queueing if math.isfinite(result.request_rate) and result.max_concurrency else (None, None)
+    samples = (summary.ttft_ms, summary.tpot_ms, summary.itl_ms, summary.e2el_ms, *waits)
+    for section, sample in zip(LATENCIES, samples, strict=True):
+        if sample is not None:
+            yield section, sample
+
+
+def _statistics(sample: Distribution) -> Iterator[tuple[str, float]]:
+    yield "mean", sample.mean
+    yield "median", sample.median
+    yield "std", sample.std
+    for p, value in sample.percentiles:
+        yield percentile_word(p), value
+
+
+def _rows(sample: Distribution) -> Iterator[tuple[str, float]]:
+    return ((word.capitalize(), value) for word, value in _statistics(sample) if word != "std")
+
+
+def _line(label: str, value: float | str) -> str:
+    return f"{label:<40} {value:<10.2f}" if isinstance(value, float) else f"{label:<40} {value:<10}"
+
+
+def _shown(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _without(values: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in other}

@@ -1,0 +1,155 @@
+"""The run directory: the record of one job. MLflow and reports are views of it.
+
+Every file is written whole or not at all. `record.json` is written last: a directory that has one, of this
+schema, is complete, whatever else it holds; a directory that has none was interrupted.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from thorexp.errors import RecordError
+
+SCHEMA = 1
+
+CONFIG = "config.yaml"  # the composed config, resolved
+ENGINE_ARGS = "engine_args.json"  # [{name, value, source}], as vLLM got them
+PLAN = "plan.json"  # the load plan without its prompts, and the digest of all of it
+REQUESTS = "requests.jsonl"  # one RequestRecord a line
+SUMMARY = "summary.json"  # our own names and structure; absent values are null
+RESULT = "result.json"  # the keys of `vllm bench serve`; ours under "thorexp"
+REPORT = "report.txt"  # the layout of `vllm bench serve`, then ours
+MACHINE = "machine.json"  # versions, and what it ran on
+SERVER_LOG = "server.log"  # the server's start-up and its lines during this job
+METRICS_BEFORE = "metrics_before.prom"  # /metrics just before the load
+METRICS_AFTER = "metrics_after.prom"  # and just after
+ERROR = "error.txt"  # why the job failed; only there if it did
+RECORD = "record.json"
+FILES = (
+    CONFIG, ENGINE_ARGS, PLAN, REQUESTS, SUMMARY, RESULT, REPORT, MACHINE, SERVER_LOG, METRICS_BEFORE,
+    METRICS_AFTER, ERROR,
+)  # fmt: skip
+
+SWEEP = "sweep.json"  # beside the run directories of a sweep: what became of it
+
+Status = Literal["finished", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a complete run directory says of itself.
+
+    `id` is unique to this execution; `point` is a digest of the config and the same for every execution of
+    it. `started_at` and `ended_at` are Unix seconds, labels only. `error` is absent when the job finished.
+    """
+
+    schema: int
+    id: str
+    point: str
+    status: Status
+    started_at: float
+    ended_at: float
+    sweep: str | None
+    tags: dict[str, str]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """One job's directory, made on use."""
+
+    path: Path
+
+    def begin(self) -> None:
+        """Take away what an earlier job left here, its completion first."""
+        for name in (RECORD, *FILES):
+            (self.path / name).unlink(missing_ok=True)
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Put a whole file in place, or leave what was there."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{name}.partial")
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+        return target
+
+    def write_json(self, name: str, value: object) -> Path:
+        """Absent values become null; infinities and NaN are refused with ValueError."""
+        return self.write_text(name, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+    def write_jsonl(self, name: str, values: Iterable[object]) -> Path:
+        """One compact JSON value a line."""
+        lines = (json.dumps(value, separators=(",", ":"), allow_nan=False) for value in values)
+        return self.write_text(name, "".join(line + "\n" for line in lines))
+
+    def complete(self, record: Record) -> None:
+        """Write the last file. Nothing is written into the directory after it."""
+        self.write_json(RECORD, asdict(record))
+
+    def has(self, name: str) -> bool:
+        """Whether the file is there (written whole)."""
+        return (self.path / name).is_file()
+
+    def read_text(self, name: str) -> str:
+        """RecordError when it is missing."""
+        try:
+            return (self.path / name).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            raise RecordError(
+                "A run directory is not complete.",
+                ("where", str(self.path)),
+                ("lacks", name),
+                ("try", "run the job again, or name a directory that has a record.json"),
+            ) from None
+
+    def read_json(self, name: str) -> Any:
+        """RecordError when it is missing or is not JSON."""
+        try:
+            return json.loads(self.read_text(name))
+        except json.JSONDecodeError as broken:
+            raise RecordError(
+                "A file of a run directory is damaged.",
+                ("where", str(self.path / name)),
+                ("says", str(broken)),
+                ("try", "run the job again"),
+            ) from None
+
+    def record(self) -> Record:
+        """What the directory says of itself; RecordError when it is not complete, or of another schema."""
+        values = self.read_json(RECORD)
+        schema = values.get("schema") if isinstance(values, Mapping) else None
+        if schema != SCHEMA:
+            raise RecordError(
+                f"A record has schema {schema}, this thorexp reads {SCHEMA}.",
+                ("where", str(self.path / RECORD)),
+                ("try", "the thorexp that wrote it, or run the job again"),
+            )
+        try:
+            return Record(**values)
+        except TypeError as other:
+            raise RecordError(
+                "A record does not have the fields of its schema.",
+                ("where", str(self.path / RECORD)),
+                ("says", str(other)),
+                ("try", "run the job again"),
+            ) from None
+
+
+def sweep_id(directory: Path) -> str:
+    """A sweep's name in a store that several boards write to: its directory's, and which directory of which host."""
+    where = f"{platform.node()}:{directory.resolve()}"
+    return f"{directory.name}-{hashlib.sha256(where.encode()).hexdigest()[:6]}"
+
+
+def find_run_dirs(root: Path) -> tuple[RunDir, ...]:
+    """The complete run directories at or below `root`, in path order."""
+    return tuple(RunDir(path.parent) for path in sorted(root.rglob(RECORD)))

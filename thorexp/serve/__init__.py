@@ -1,0 +1,1 @@
+"""How a server comes to be, and how it ends."""

@@ -1,0 +1,111 @@
+"""The flags of the vLLM that will run: asked once in a subprocess, remembered by version."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from thorexp.errors import ConfigError
+
+HELP_TIMEOUT_S = 300
+
+# Finds vLLM's version without importing it, which takes seconds and a GPU's driver.
+PROBE = """
+import importlib.util, pathlib, re
+spec = importlib.util.find_spec("vllm")
+text = (pathlib.Path(spec.origin).parent / "_version.py").read_text()
+print(re.search(r"^__version__ = .*?['\\"]([^'\\"]+)['\\"]", text, re.M)[1])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFlags:
+    """Every `--flag` and `--no-flag` that one vLLM takes."""
+
+    version: str
+    flags: frozenset[str]
+
+
+def known_flags(command: tuple[str, ...], cache_dir: Path) -> KnownFlags:
+    """What `COMMAND --help=all` lists. ConfigError when there is no such command or it cannot say."""
+    executable = shutil.which(command[0]) if command else None
+    if executable is None:
+        raise ConfigError(
+            f"There is no command {command[0] if command else ''!r} to start vLLM with.",
+            ("where", "server.command"),
+            ("try", "install vLLM into this environment: pip install 'thorexp[vllm]'"),
+            ("or", "server.command=\"'/path/to/python -m vllm.entrypoints.openai.api_server'\""),
+            ("or", "server=attach server.base_url=http://host:8000 for a server that runs already"),
+        )
+    version = _version(Path(executable), command)
+    digest = hashlib.sha256(repr((executable, command[1:], version)).encode()).hexdigest()[:16]
+    cache = cache_dir / f"flags-{version}-{digest}.json"
+    if not cache.exists():
+        _write(cache, sorted(_flags_in(_help(command))))
+    return KnownFlags(version, frozenset(json.loads(cache.read_text())))
+
+
+def _version(executable: Path, command: tuple[str, ...]) -> str:
+    """By the interpreter that the command runs on; for a wrapper of another kind, by the file itself."""
+    python = _interpreter(executable)
+    if python is not None:
+        said = _run([*python, "-c", PROBE])
+        if said.returncode == 0:
+            return said.stdout.strip()
+        if command[1:2] == ("-m",) and command[2].startswith("vllm"):
+            raise ConfigError(
+                f"{executable} has no vLLM.",
+                ("where", "server.command"),
+                ("says", _last_line(said.stderr)),
+                ("try", f"{executable} -m pip install vllm"),
+            )
+    stat = executable.stat()
+    return f"unknown-{stat.st_mtime_ns}-{stat.st_size}"
+
+
+def _interpreter(executable: Path) -> list[str] | None:
+    if executable.name.startswith("python"):
+        return [str(executable)]
+    with executable.open("rb") as file:
+        first = file.readline(512)
+    words = first[2:].decode("utf-8", "replace").split() if first.startswith(b"#!") else []
+    return words if any("python" in word for word in words) else None
+
+
+def _help(command: tuple[str, ...]) -> str:
+    for ask in ("--help=all", "--help"):
+        said = _run([*command, ask])
+        if said.returncode == 0 and _flags_in(said.stdout):
+            return said.stdout
+    raise ConfigError(
+        "The vLLM to be run does not say which flags it has.",
+        ("where", f"server.command: {' '.join(command)} --help"),
+        ("says", _last_line(said.stderr or said.stdout)),
+        ("try", "run that command by hand: what it prints is what is wrong with the installation"),
+    )
+
+
+def _run(words: list[str]) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(words, capture_output=True, text=True, timeout=HELP_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as failed:
+        return subprocess.CompletedProcess(words, 1, "", str(failed))
+
+
+def _flags_in(text: str) -> frozenset[str]:
+    options = re.findall(r"^ {1,4}(-.*)$", text, flags=re.MULTILINE)
+    return frozenset(flag for option in options for flag in re.findall(r"(?<!\S)(--[\w.-]+)", option))
+
+
+def _write(cache: Path, flags: list[str]) -> None:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    partial = cache.with_suffix(".partial")
+    partial.write_text(json.dumps(flags))
+    partial.replace(cache)
+
+
+def _last_line(text: str) -> str:
+    return next(reversed(text.strip().splitlines()), "nothing")

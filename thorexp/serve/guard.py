@@ -1,0 +1,94 @@
+"""Runs a server and makes sure that nothing of it outlives the process that asked for it.
+
+A script of the standard library alone: `python -I guard.py GRACE_S COMMAND…`. It reads its standard input,
+the other end of which only thorexp holds. The line `stop SECONDS` ends the server; so does the end of input,
+which is what every death of thorexp looks like from here, SIGKILL included. As a subreaper it inherits what
+the server leaves behind, in whatever session, and kills that too. The last line it prints is the server's
+return code.
+"""
+
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def main(grace_s: float, command: list[str]) -> int:
+    """Run the command until it ends or is to end; its return code, negative for a signal."""
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=2, process_group=0, preexec_fn=_as_server)
+    asked_grace_s = _until_told_or_ended(server.pid)
+    code = _stop(server, grace_s if asked_grace_s is None else asked_grace_s)
+    _reap_all()
+    print(code, flush=True)
+    return 0
+
+
+def _as_server() -> None:
+    """In the child: die with the guard, and take signals again."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _until_told_or_ended(pid: int) -> float | None:
+    """The grace in seconds that `stop` named; absent when the server ended or thorexp did."""
+    ended = os.pidfd_open(pid)
+    told, _, _ = select.select([sys.stdin.fileno(), ended], [], [])
+    words = sys.stdin.readline().split() if sys.stdin.fileno() in told else []
+    return float(words[1]) if words else None
+
+
+def _stop(server: "subprocess.Popen[bytes]", grace_s: float) -> int:
+    """SIGTERM to the group, wait, SIGKILL to the group. Does nothing to a server that has ended."""
+    if server.poll() is None:
+        _signal_group(server.pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace_s
+        while server.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+    _signal_group(server.pid, signal.SIGKILL)
+    return server.wait()
+
+
+def _signal_group(group: int, which: signal.Signals) -> None:
+    try:
+        os.killpg(group, which)
+    except ProcessLookupError:
+        return
+
+
+def _reap_all() -> None:
+    """Kill and bury children until there are none: orphans of the server have become ours."""
+    while True:
+        for pid in _children():
+            os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def _children() -> Iterator[int]:
+    me = str(os.getpid())
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[1] == me and fields[0] != "Z":
+            yield int(status.parent.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]), sys.argv[2:]))

@@ -1,0 +1,47 @@
+"""Small requests to a server, outside the load: no proxy, a time limit each."""
+
+import json
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from typing import Any
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class HttpError(Exception):
+    """No answer, or one that is not 2xx. `status` is absent without an answer; `body` in the server's words."""
+
+    def __init__(self, url: str, status: int | None, body: str) -> None:
+        super().__init__(f"{url}: {body}" if status is None else f"{url}: HTTP {status}: {body}")
+        self.status = status
+        self.body = body
+
+
+def get_text(url: str, timeout_s: float = 10.0) -> str:
+    """The body of a GET."""
+    return _ask(url, None, timeout_s)
+
+
+def get_json(url: str, timeout_s: float = 10.0) -> Any:
+    """The body of a GET as JSON."""
+    return json.loads(get_text(url, timeout_s))
+
+
+def post_json(url: str, value: object | None, timeout_s: float = 60.0) -> str:
+    """The body that answers a POST; None posts nothing."""
+    data = b"" if value is None else json.dumps(value).encode()
+    return _ask(url, data, timeout_s)
+
+
+def _ask(url: str, data: bytes | None, timeout_s: float) -> str:
+    try:
+        request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+        with _opener.open(request, timeout=timeout_s) as response:
+            return str(response.read().decode("utf-8", "replace"))
+    except urllib.error.HTTPError as refused:
+        with refused:
+            body = refused.read().decode("utf-8", "replace")
+        raise HttpError(url, refused.code, body) from None
+    except (OSError, ValueError, HTTPException) as failed:
+        raise HttpError(url, None, str(getattr(failed, "reason", failed)) or type(failed).__name__) from None

@@ -1,0 +1,165 @@
+"""vLLM as a child process; nothing of it outlives us."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from thorexp.errors import DeathError, StartError
+from thorexp.serve import guard
+from thorexp.serve.diagnose import diagnose
+from thorexp.serve.server import Endpoint, LaunchSpec, can_listen, free_port, wait_ready
+
+_log = logging.getLogger(__name__)
+
+# After thorexp itself has died there is nobody left to be patient for.
+ORPHAN_GRACE_S = 2.0
+GIB = 1 << 30
+
+
+class VllmProcess:
+    """A Server that is ours, under a guard that ends it when we end."""
+
+    def __init__(self, spec: LaunchSpec, port: int, log: Path) -> None:
+        self._spec = spec
+        self._port = port
+        self.log = log
+        self.endpoint = Endpoint(f"http://{spec.host}:{port}", spec.model, None)
+        self._code: int | None = None
+        self._free_before = psutil.virtual_memory().available
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as output:
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", guard.__file__, str(ORPHAN_GRACE_S), *spec.argv(port)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+                env=_environment(spec),
+                start_new_session=True,
+            )
+
+    def wait_ready(self) -> None:
+        """Wait until it completes prompts; StartError, and nothing left of it, when it does not."""
+        try:
+            self.endpoint = wait_ready(
+                self.endpoint.base_url, self._spec.ready_timeout_s, self.check_alive, self._spec.probe_len
+            )
+        except DeathError as died:
+            self.stop()
+            raise StartError(died.headline, *((fact.label, fact.text) for fact in died.facts)) from None
+        except StartError as late:
+            self.stop()
+            raise _with_log(late, self.log) from None
+        except BaseException:
+            self.stop()
+            raise
+
+    def check_alive(self) -> None:
+        """DeathError, with what its log says, when it has ended."""
+        if self._guard.poll() is not None:
+            raise self._death()
+
+    def stop(self) -> None:
+        """End it and wait until its port and its memory are free again."""
+        if self._guard.poll() is None:
+            _log.info("server: stopping")
+            self._tell(f"stop {self._spec.stop_timeout_s}\n")
+            self._guard.wait()
+        self._close_pipes()
+        self._wait_for_port()
+        self._wait_for_memory()
+
+    def _tell(self, line: str) -> None:
+        assert self._guard.stdin is not None
+        try:
+            self._guard.stdin.write(line)
+            self._guard.stdin.flush()
+        except BrokenPipeError:
+            return  # the server, and with it the guard, ended by itself just now
+
+    def _death(self) -> DeathError:
+        code = self._exit_code()
+        said = diagnose(self.log.read_text(encoding="utf-8", errors="replace"), code)
+        ended = "ended" if code is None else f"exited with code {code}"
+        return DeathError(
+            f"vLLM {ended}: {said.cause}",
+            ("log", str(self.log)),
+            ("last", "\n".join(said.last)),
+            ("try", said.remedy or "the log above the last lines tells more"),
+        )
+
+    def _exit_code(self) -> int | None:
+        """What the guard printed, which can be read once; absent when the guard itself was killed."""
+        if self._guard.stdout is not None and not self._guard.stdout.closed:
+            words = self._guard.stdout.read().split()
+            self._code = int(words[-1]) if words else self._code
+        return self._code
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._guard.stdin, self._guard.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _wait_for_port(self) -> None:
+        deadline = time.monotonic() + self._spec.memory_timeout_s
+        while not can_listen(self._spec.host, self._port):
+            if time.monotonic() >= deadline:
+                _log.warning("port %d is still taken after the server has ended", self._port)
+                return
+            time.sleep(0.1)
+
+    def _wait_for_memory(self) -> None:
+        """On unified memory the next server fails if it starts before the last one's memory is back."""
+        slack = max(GIB, psutil.virtual_memory().total // 20)
+        deadline = time.monotonic() + self._spec.memory_timeout_s
+        while (available := psutil.virtual_memory().available) < self._free_before - slack:
+            if time.monotonic() >= deadline:
+                _log.warning(
+                    "%.1f GiB were free before the server, %.1f GiB are after it; "
+                    "if the next one lacks memory: sync; echo 3 | sudo tee /proc/sys/vm/drop_caches",
+                    self._free_before / GIB,
+                    available / GIB,
+                )
+                return
+            time.sleep(0.2)
+
+
+def start(spec: LaunchSpec, log: Path) -> VllmProcess:
+    """Start it and wait until it is ready; StartError, with the cause, when it does not get there."""
+    if spec.port is not None and not can_listen(spec.host, spec.port):
+        raise StartError(
+            f"Port {spec.port} of {spec.host} is taken.",
+            ("where", f"server.port={spec.port}"),
+            *_holder(spec.port),
+            ("try", "server.port=null for a free one"),
+        )
+    _log.info("server: starting %s, log in %s", spec.model, log)
+    began = time.monotonic()
+    server = VllmProcess(spec, spec.port or free_port(spec.host), log)
+    server.wait_ready()
+    _log.info("server: ready after %.0f s", time.monotonic() - began)
+    return server
+
+
+def _environment(spec: LaunchSpec) -> dict[str, str]:
+    local = {"HF_HUB_OFFLINE": "1"} if Path(spec.model).is_dir() else {}
+    return {**os.environ, "VLLM_SERVER_DEV_MODE": "1", "PYTHONUNBUFFERED": "1", **local, **dict(spec.env)}
+
+
+def _holder(port: int) -> tuple[tuple[str, str], ...]:
+    for connection in psutil.net_connections("tcp"):
+        if connection.laddr and connection.laddr.port == port and connection.pid:
+            return (("held by", f"pid {connection.pid}, {psutil.Process(connection.pid).name()}"),)
+    return ()
+
+
+def _with_log(error: StartError, log: Path) -> StartError:
+    said = diagnose(log.read_text(encoding="utf-8", errors="replace"), None)
+    facts = [(fact.label, fact.text) for fact in error.facts if fact.label != "try" or said.remedy is None]
+    known = [] if said.remedy is None else [("cause", said.cause), ("try", said.remedy)]
+    return StartError(error.headline, ("log", str(log)), ("last", "\n".join(said.last)), *facts, *known)

@@ -1,0 +1,194 @@
+"""A running server: where it answers, when it is ready, whether its prefix cache is empty."""
+
+import hashlib
+import json
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from thorexp.errors import StartError
+from thorexp.serve.engine_args import EngineArg, to_flags
+from thorexp.serve.http import HttpError, get_json, get_text, post_json
+
+POLL_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A server that answers. `version`: of vLLM, as GET /version says; absent where there is none."""
+
+    base_url: str
+    served_model: str
+    version: str | None
+
+
+class Server(Protocol):
+    """A server that is ready, whoever runs it."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it answers."""
+
+    @property
+    def log(self) -> Path | None:
+        """What it prints; absent when somebody else runs it."""
+
+    def check_alive(self) -> None:
+        """DeathError, with the cause, when it has ended."""
+
+    def stop(self) -> None:
+        """End it, if it is ours to end. Twice is once."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchSpec:
+    """Everything that decides a server, and how long its owner waits for it.
+
+    `port` absent: any free one. `probe_len`: tokens in the prompt of the completion that shows it ready.
+    """
+
+    command: tuple[str, ...]
+    model: str
+    args: tuple[EngineArg, ...]
+    env: tuple[tuple[str, str], ...]
+    host: str
+    port: int | None
+    ready_timeout_s: float
+    stop_timeout_s: float
+    memory_timeout_s: float
+    probe_len: int
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, hex, over what the server sees: two jobs with one value can share a server."""
+        seen = (self.command, self.model, to_flags(self.args), self.env, self.host, self.port)
+        return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+    def argv(self, port: int) -> tuple[str, ...]:
+        """The whole command. `vllm serve` takes the model as its argument, the module as `--model`."""
+        model = (self.model,) if "serve" in self.command else ("--model", self.model)
+        return (*self.command, *model, "--host", self.host, "--port", str(port), *to_flags(self.args))
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixCache:
+    """vLLM's counters, in tokens: looked up, and found."""
+
+    queries: int
+    hits: int
+
+    def __sub__(self, earlier: "PrefixCache") -> "PrefixCache":
+        return PrefixCache(self.queries - earlier.queries, self.hits - earlier.hits)
+
+
+def wait_ready(base_url: str, timeout_s: float, check_alive: Callable[[], None], probe_len: int) -> Endpoint:
+    """Wait for /health, then for one real completion; StartError when time is up or it fails.
+
+    What `check_alive` raises passes through.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not _answers(f"{base_url}/health"):
+        check_alive()
+        if time.monotonic() >= deadline:
+            raise StartError(
+                f"The server was not ready after {timeout_s:g} s.",
+                ("where", base_url),
+                ("try", f"server.ready_timeout_s={2 * timeout_s:g}"),
+            )
+        time.sleep(POLL_S)
+    endpoint = Endpoint(base_url, _served_model(base_url), _version(base_url))
+    _complete_once(endpoint, probe_len, max(30.0, deadline - time.monotonic()))
+    return endpoint
+
+
+def _answers(url: str) -> bool:
+    try:
+        get_text(url, timeout_s=5.0)
+    except HttpError:
+        return False
+    return True
+
+
+def _served_model(base_url: str) -> str:
+    try:
+        return str(get_json(f"{base_url}/v1/models")["data"][0]["id"])
+    except (HttpError, ValueError, LookupError, TypeError) as unreadable:
+        raise StartError(
+            "The server does not say which model it serves.",
+            ("where", f"{base_url}/v1/models"),
+            ("says", str(unreadable)),
+            ("try", "a server that speaks the OpenAI API, as vLLM does"),
+        ) from None
+
+
+def _version(base_url: str) -> str | None:
+    try:
+        return str(get_json(f"{base_url}/version")["version"])
+    except (HttpError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _complete_once(endpoint: Endpoint, prompt_len: int, timeout_s: float) -> None:
+    prompt = list(range(10, 10 + prompt_len))
+    asked = {"model": endpoint.served_model, "prompt": prompt, "max_tokens": 4, "temperature": 0}
+    try:
+        post_json(f"{endpoint.base_url}/v1/completions", asked, timeout_s)
+    except HttpError as failed:
+        raise StartError(
+            "The server is up but does not complete a first prompt.",
+            ("where", f"{endpoint.base_url}/v1/completions"),
+            ("says", failed.body[:500]),
+            ("try", "the server's log: the engine behind a healthy API server may have died"),
+        ) from None
+
+
+def reset_prefix_cache(base_url: str) -> bool:
+    """Empty the prefix cache; whether the server did. vLLM offers it with VLLM_SERVER_DEV_MODE=1."""
+    for wait_s in (0.0, 0.5):
+        time.sleep(wait_s)
+        try:
+            post_json(f"{base_url}/reset_prefix_cache", None)
+        except HttpError as refused:
+            if refused.status == 404:
+                return False
+        else:
+            return True
+    return False
+
+
+def prefix_cache(metrics: str) -> PrefixCache | None:
+    """The counters on a /metrics page, summed over engines; absent when it has none or is no such page."""
+    sums = {"vllm:prefix_cache_queries_total": 0.0, "vllm:prefix_cache_hits_total": 0.0}
+    seen = set()
+    try:
+        samples = [sample for family in text_string_to_metric_families(metrics) for sample in family.samples]
+    except ValueError:
+        return None
+    for sample in samples:
+        if sample.name in sums:
+            sums[sample.name] += sample.value
+            seen.add(sample.name)
+    if len(seen) < len(sums):
+        return None
+    queries, hits = sums.values()
+    return PrefixCache(int(queries), int(hits))
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server((host, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def can_listen(host: str, port: int) -> bool:
+    """Whether a server could be started there now."""
+    try:
+        with socket.create_server((host, port)):
+            return True
+    except OSError:
+        return False

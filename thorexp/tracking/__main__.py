@@ -1,0 +1,68 @@
+"""python -m thorexp.tracking: old records into MLflow; what is there already stays as it is."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+
+from thorexp.errors import RecordError, ThorexpError
+from thorexp.rundir import CONFIG, RunDir, find_run_dirs
+from thorexp.tracking.store import Store, put
+from thorexp.tracking.view import View, read_config, read_sweep, view_of_job, view_of_sweep
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """1 when any record is not in MLflow at the end; the others are."""
+    arguments = _parser().parse_args(argv)
+    given = {key: value for key, value in vars(arguments).items() if key != "roots" and value is not None}
+    failed = 0
+    for where, view, run_dir in _found(arguments.roots):
+        try:
+            tracked = put(view(), _store(run_dir, given))
+            print(f"{tracked.run_id}  {tracked.status}  {tracked.done}  {where}")
+        except ThorexpError as error:
+            failed += 1
+            print(error, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _found(roots: Sequence[Path]) -> Iterator[tuple[Path, Callable[[], View], RunDir]]:
+    """Where it is, how it is viewed, and the run directory whose config says where it goes.
+
+    A root without a complete record is passed on, to fail in its turn. A sweep follows its jobs.
+    """
+    for root in roots:
+        found = find_run_dirs(root) or (RunDir(root),)
+        yield from ((run_dir.path, partial(view_of_job, run_dir), run_dir) for run_dir in found)
+        if (sweep := read_sweep(root)) is not None:
+            yield root, partial(view_of_sweep, sweep), found[0]
+
+
+def _store(run_dir: RunDir, given: dict[str, str]) -> Store:
+    """Where the record's own config says, but for what was given."""
+    own = read_config(run_dir).get("tracking", {}) if run_dir.has(CONFIG) else {}
+    values = {field.name: str((own | given).get(field.name, "")) for field in fields(Store)}
+    if lacking := [f"tracking.{key}" for key, value in values.items() if not value]:
+        raise RecordError(
+            "A record does not say where it is to be tracked.",
+            ("where", str(run_dir.path / CONFIG)),
+            ("lacks", ", ".join(lacking)),
+            ("try", "--uri, --experiment and --artifacts"),
+        )
+    return Store(**values)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m thorexp.tracking", description=__doc__)
+    parser.add_argument("roots", metavar="RUN_DIR", nargs="+", type=Path, help="a run directory, or a folder of some")
+    own = "(default: as in the record's config)"
+    parser.add_argument("--uri", help=f"the tracking store {own}")
+    parser.add_argument("--experiment", help=f"the experiment's name {own}")
+    parser.add_argument("--artifacts", metavar="DIR", help=f"where an SQLite store keeps files {own}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
