@@ -12,6 +12,7 @@ from thorexp.errors import ConfigError
 from thorexp.measure.metrics import Slo
 from thorexp.measure.plan import LoadPlan, make_plan, make_warmup
 from thorexp.measure.workload import RandomWorkload
+from thorexp.serve.dummy_model import check_dummy_model
 from thorexp.serve.engine_args import EngineArg, check, resolve
 from thorexp.serve.flags import known_flags
 from thorexp.serve.server import LaunchSpec
@@ -109,6 +110,8 @@ def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...]) -> LaunchSpec
         if server.base_url is None:
             raise ConfigError("server.base_url is missing.", ("try", "server.base_url=http://127.0.0.1:8000"))
         return None
+    if config.model.weights is Weights.random:
+        check_dummy_model(asdict(config.model.architecture), config.model.prompt_token_ids)
     command = tuple(shlex.split(server.command))
     check(engine_args, known_flags(command, FLAGS_CACHE))
     groups = (config.quantization, config.hardware, config.model, server)

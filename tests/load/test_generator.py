@@ -237,6 +237,17 @@ def test_what_was_not_due_at_the_death_is_marked(died: RunRecord) -> None:
     assert (None, (), "given up: the server had ended") == (last.sent_ns, last.token_ns, last.error)
 
 
+def test_a_fault_in_asking_is_not_taken_for_a_death() -> None:
+    """What is no ServerError comes out as it is."""
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    plan = a_plan(*some_asks(1), due_ns=(HOUR_NS,))
+    with golden_server(Settings()) as server, pytest.raises(ZeroDivisionError):
+        play(plan, a_target(server), timeout_s=2 * HOUR_NS / S, check_alive=broken)
+
+
 def test_garbage_is_collected_again_after_a_run(measured: tuple[RunRecord, Truth]) -> None:
     """The run leaves the process as it was."""
     assert 24 == len(measured[0].requests)

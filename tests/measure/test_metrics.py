@@ -189,6 +189,12 @@ def test_schedule_lag_counts_failures_too() -> None:
     assert (2, (1 + 3) / 2) == (of(summary.schedule_lag_ms).count, of(summary.schedule_lag_ms).mean)
 
 
+def test_a_request_that_was_given_up_unsent_has_no_schedule_lag() -> None:
+    """The client was not late for it: it was never due."""
+    given_up = a_failure(scheduled_ns=9 * MS, released_ns=1 * MS, sent_ns=None)
+    assert 1 == of(a_summary(a_record(), given_up).schedule_lag_ms).count
+
+
 def test_percentiles_come_in_the_order_asked() -> None:
     """The caller's order is the report's."""
     summary = a_summary(a_record(), percentiles=(99.0, 50.0))

@@ -106,3 +106,25 @@ def test_a_worker_that_was_killed_is_the_cause() -> None:
     found = diagnose(KILLED_WORKER, 0)
     assert "Worker proc VllmWorker-0 died unexpectedly (exit code: -9), shutting down executor." == found.cause
     assert found.last[-1].startswith("vllm.v1.engine.exceptions.EngineDeadError")
+
+
+def test_an_engine_killed_at_start_is_not_general() -> None:
+    """The API server tells the engine's code, -9, in the line that is otherwise no cause."""
+    log = "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'E': -9}\n"
+    assert "lack of memory" in str(diagnose(log, 1).remedy)
+
+
+def test_the_length_that_vllm_estimates_is_the_remedy() -> None:
+    """When vLLM says which max_model_len its KV cache has room for, that number is to be typed."""
+    log = (
+        "ValueError: To serve at least one request with the model's max seq len (40960), (5.0 GiB KV cache is needed, "
+        "which is larger than the available KV cache memory (1.0 GiB). Based on the available memory, the estimated "
+        "maximum model length is 8176. Try increasing `gpu_memory_utilization`\n"
+    )
+    assert str(diagnose(log, 1).remedy).startswith("engine.max_model_len=8176,")
+
+
+def test_what_fails_a_validation_is_the_cause() -> None:
+    """Pydantic tells what is wrong on the line after its exception."""
+    log = "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig\n  Value error, no such x\n"
+    assert "Value error, no such x" == diagnose(log, 1).cause

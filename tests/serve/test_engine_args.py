@@ -40,6 +40,7 @@ def test_dashes_and_underscores_are_one_name() -> None:
         (None, ()),
         ({"level": 3, "sizes": [1, 2]}, ("--max-num-seqs", '{"level":3,"sizes":[1,2]}')),
         ([1, 2], ("--max-num-seqs", "1", "2")),
+        ([{"name": "a"}], ("--max-num-seqs", '{"name":"a"}')),
     ],
 )
 def test_each_kind_of_value_has_its_form(value: object, flags: tuple[str, ...]) -> None:
@@ -61,6 +62,13 @@ def test_a_misspelt_flag_is_refused_with_the_nearest_name() -> None:
         "  where  engine.max_num_seq (command line)\n"
         "  try    engine.max_num_seqs"
     ) == str(error.value)
+
+
+def test_what_thorexp_gives_itself_is_refused_with_its_key() -> None:
+    """A port among the engine arguments would move the server away from where it is waited for."""
+    with pytest.raises(FlagError, match=r"engine\.port is not for the engine group") as error:
+        check([EngineArg("port", 8000, "command line")], KNOWN)
+    assert "server.port" in str(error.value)
 
 
 def test_a_switch_without_a_no_form_can_only_be_left_out() -> None:

@@ -1,5 +1,6 @@
 """What the vLLM to be run can do: asked once, remembered by version."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def test_another_version_is_asked_again(tmp_path: Path) -> None:
     a_vllm(tmp_path, version="1.2.4")
     assert "1.2.4" == known_flags((str(script), "serve"), tmp_path / "cache").version
     assert "xx" == (tmp_path / "asked").read_text()
+
+
+def test_a_damaged_cache_is_asked_anew(tmp_path: Path) -> None:
+    """Half a file is no answer, and is replaced by a whole one."""
+    command = (sys.executable, str(FAKE), "serve")
+    flags = known_flags(command, tmp_path).flags
+    (cache,) = tmp_path.iterdir()
+    cache.write_text('["--max')
+    assert flags == known_flags(command, tmp_path).flags
+    assert sorted(flags) == json.loads(cache.read_text())
 
 
 def test_a_command_that_is_not_there_is_refused_with_the_ways_on(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,16 @@ def test_a_server_killed_by_somebody_is_said_to_be_dead(tmp_path: Path) -> None:
     fake.kill()
     server._guard.wait(timeout=30)
     for _ in range(2):
-        with pytest.raises(DeathError, match="code -9"):
+        with pytest.raises(DeathError, match=r"code -9: .* lack of memory"):
             server.check_alive()
     server.stop()
+
+
+def test_a_host_that_is_not_ours_is_refused(tmp_path: Path) -> None:
+    """Where no server can listen none is started, and the error says server.host."""
+    with pytest.raises(StartError, match=r"No server can listen on 192\.0\.2\.1") as error:
+        start(replace(a_spec(), host="192.0.2.1"), tmp_path / "log")
+    assert "server.host=192.0.2.1" in str(error.value)
 
 
 def test_a_port_that_is_taken_is_refused_with_its_holder(tmp_path: Path) -> None:
@@ -143,14 +151,62 @@ def test_nothing_outlives_a_thorexp_that_is_killed(tmp_path: Path) -> None:
     assert (4, []) == (len(gone), left)
 
 
-def test_a_guard_that_is_killed_takes_the_server_along(tmp_path: Path) -> None:
-    """The server itself dies with its guard, so no path leaves it on its port."""
-    server = start(a_spec(), tmp_path / "log")
-    tree = tree_of(server)
-    tree[0].kill()
-    _, left = psutil.wait_procs(tree[1:], timeout=5)
-    assert [] == left
+def test_nothing_outlives_a_thorexp_that_is_killed_while_it_stops_a_deaf_server(tmp_path: Path) -> None:
+    """Ten minutes of patience asked of the guard end when the process that asked does."""
+    context = multiprocessing.get_context("spawn")
+    told, tell = context.Pipe(duplex=False)
+    holder = context.Process(target=_stop_deaf, args=(tmp_path / "log", tell))
+    holder.start()
+    tree = [psutil.Process(pid) for pid in told.recv()]
+    time.sleep(0.5)
+    assert 2 == len(alive(tree))
+    holder.kill()
+    holder.join()
+    gone, left = psutil.wait_procs(tree, timeout=5)
+    assert (2, []) == (len(gone), left)
+
+
+def _stop_deaf(log: Path, tell: "multiprocessing.connection.Connection[list[int], Any]") -> None:
+    server = start(a_spec(ignore_sigterm=True, stop_timeout_s=600), log)
+    tell.send([p.pid for p in tree_of(server)])
     server.stop()
+
+
+def test_a_forked_child_of_a_killed_thorexp_does_not_keep_the_server(tmp_path: Path) -> None:
+    """A fork holds the guard's input open; the guard watches thorexp itself too."""
+    context = multiprocessing.get_context("spawn")
+    told, tell = context.Pipe(duplex=False)
+    holder = context.Process(target=_fork, args=(tmp_path / "log", tell))
+    holder.start()
+    fork, *tree = [psutil.Process(pid) for pid in told.recv()]
+    holder.kill()
+    holder.join()
+    gone, left = psutil.wait_procs(tree, timeout=5)
+    assert (True, 2, []) == (fork.is_running(), len(gone), left)
+    fork.kill()
+
+
+def _fork(log: Path, tell: "multiprocessing.connection.Connection[list[int], Any]") -> None:
+    server = start(a_spec(), log)
+    fork = os.fork()
+    if fork == 0:
+        time.sleep(600)
+    tell.send([fork, *(p.pid for p in tree_of(server))])
+    time.sleep(600)
+
+
+def test_a_guard_that_is_killed_takes_the_server_along(tmp_path: Path) -> None:
+    """The server itself dies with its guard; the rest of its group dies when it is stopped."""
+    server = start(a_spec(fork_children=True), tmp_path / "log")
+    guard, fake, *forked = tree_of(server)
+    group = [p for p in forked if os.getpgid(p.pid) == fake.pid]
+    guard.kill()
+    _, left = psutil.wait_procs([fake], timeout=5)
+    server.stop()
+    _, left_of_group = psutil.wait_procs(group, timeout=5)
+    for process in alive(forked):
+        process.kill()
+    assert (1, [], []) == (len(group), left, left_of_group)
 
 
 def test_the_log_has_all_that_the_server_printed(tmp_path: Path) -> None:
@@ -183,4 +239,4 @@ def test_the_guard_needs_nothing_but_the_standard_library() -> None:
     command = [sys.executable, "-I", "-S", str(guard), "1", sys.executable, "-c", "raise SystemExit(7)"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert "7\n" == process.stdout.read()
+        assert "7" == process.stdout.read().split()[-1]

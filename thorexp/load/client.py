@@ -186,7 +186,7 @@ class _Passage:
 async def _refusal(response: aiohttp.ClientResponse) -> str:
     """The status and the server's own words, which say what the status does not."""
     body = (await response.read()).decode("utf-8", "replace")
-    return f"HTTP {response.status} {response.reason}: {_message_in(body)}"
+    return ": ".join(filter(None, (f"HTTP {response.status} {response.reason}", _message_in(body))))
 
 
 def _message_in(body: str) -> str:

@@ -71,7 +71,7 @@ async def _while_alive(check_alive: Callable[[], None], requests: Iterable[Corou
     for task in (*tasks, watch):
         task.cancel()
     await asyncio.wait((*tasks, watch))
-    for task in tasks:
+    for task in (*tasks, watch):
         if not task.cancelled():
             task.result()
 

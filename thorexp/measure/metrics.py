@@ -91,6 +91,11 @@ def client_queue_ns(record: RequestRecord) -> int | None:
     return None if record.sent_ns is None else record.sent_ns - record.released_ns
 
 
+def schedule_lag_ns(record: RequestRecord) -> int | None:
+    """released − scheduled: how late the client woke for it; absent for one that was given up before it was sent."""
+    return None if record.sent_ns is None else record.released_ns - record.scheduled_ns
+
+
 def queued_e2el_ns(record: RequestRecord) -> int | None:
     """token[−1] − released: E2EL and the client queue time before it."""
     return record.token_ns[-1] - record.released_ns if record.token_ns else None
@@ -135,7 +140,7 @@ def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary
         e2el_ms=in_ms([e2el_ns(record) for record in good]),
         client_queue_time_ms=in_ms([client_queue_ns(record) for record in good]),
         e2el_including_client_queue_ms=in_ms([queued_e2el_ns(record) for record in good]),
-        schedule_lag_ms=in_ms([record.released_ns - record.scheduled_ns for record in run.requests]),
+        schedule_lag_ms=in_ms([schedule_lag_ns(record) for record in run.requests]),
     )
 
 

@@ -29,6 +29,9 @@ KNOWN: tuple[tuple[str, str], ...] = (
      "sync; echo 3 | sudo tee /proc/sys/vm/drop_caches"),
     (r"No available memory for the cache blocks",
      "engine.gpu_memory_utilization=0.9, or engine.max_model_len=4096, or a smaller quantization"),
+    (r"User-specified max_model_len .*max_position_embeddings=(\d+)", "engine.max_model_len={0}"),
+    (r"KV cache is needed, .* the estimated maximum model length is (\d+)",
+     "engine.max_model_len={0}, or engine.gpu_memory_utilization=0.9"),
     (r"KV cache is needed, which is larger than the available KV cache memory|"
      r"larger than the maximum number of tokens that can be stored in KV cache",
      "engine.max_model_len=4096, or engine.gpu_memory_utilization=0.9"),
@@ -48,15 +51,18 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (r"trust_remote_code=True", "engine.trust_remote_code=true, if you trust the repository"),
     (r"[Mm]odel architectures? .* (?:is|are) not supported|Cannot find model module",
      "a newer vLLM, or a model that this one knows"),
+    (r"Failed core proc\(s\): .*: -9",
+     "`dmesg` says who killed it; if it was for lack of memory, engine.gpu_memory_utilization=0.7"),
     (r"Worker proc \S+ died unexpectedly",
      "`dmesg` says who killed it; if it was for lack of memory, engine.gpu_memory_utilization=0.7"),
-    (r"No module named|ModuleNotFoundError", "install what is missing into the environment that vLLM runs in"),
+    (r"^(?:ModuleNotFoundError|ImportError): ", "install what is missing into the environment that vLLM runs in"),
 )  # fmt: skip
 
 PREFIX = re.compile(
     r"^\s*(?:\([\w.]+ ?pid=\d+\)\s*)?(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d [\d:]+ (?:\[[^\]]+\] ?)?)?"
 )
-EXCEPTION = re.compile(r"^[\w.]*(?:Error|Exception|Interrupt)\b.*")
+# Pydantic says what is wrong on the line after its exception.
+EXCEPTION = re.compile(r"^(?:[\w.]*(?:Error|Exception|Interrupt)\b|Value error, ).*")
 CHATTER = re.compile(r"^\s*(?:\([\w.]+ ?pid=\d+\)\s*)?(?:DEBUG|INFO) \d\d-\d\d |.*\] Dumping ")
 NOISE = re.compile(r"^(?:nanobind: | - leaked | - \.\.\. skipped|See https://nanobind)")
 GENERIC = re.compile(r"Engine core initialization failed|EngineDeadError|EngineCore encountered an issue")
@@ -70,7 +76,7 @@ def diagnose(log: str, returncode: int | None) -> Diagnosis:
     lines = _stripped(line for line in printed if not CHATTER.match(line))
     for pattern, remedy in KNOWN:
         if found := _last_match(re.compile(pattern), lines):
-            return Diagnosis(found, remedy, last)
+            return Diagnosis(found.string[:LONGEST], remedy.format(*found.groups()), last)
     if returncode == SIGKILL:
         return Diagnosis(
             "it was killed (SIGKILL), most likely for lack of memory",
@@ -86,5 +92,5 @@ def _stripped(lines: Iterable[str]) -> list[str]:
     return [stripped for line in lines if (stripped := PREFIX.sub("", line).strip())]
 
 
-def _last_match(pattern: re.Pattern[str], lines: Sequence[str]) -> str | None:
-    return next((line for line in reversed(lines) if pattern.search(line)), None)
+def _last_match(pattern: re.Pattern[str], lines: Sequence[str]) -> re.Match[str] | None:
+    return next((found for line in reversed(lines) if (found := pattern.search(line))), None)

@@ -12,6 +12,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from thorexp.errors import ConfigError
+
+BYTES = 256
 CLASSES = {"qwen3": "Qwen3ForCausalLM", "qwen3_moe": "Qwen3MoeForCausalLM"}
 MOE = {"decoder_sparse_step": 1, "norm_topk_prob": True, "mlp_only_layers": []}
 BYTE_LEVEL = {"type": "ByteLevel", "trim_offsets": True, "use_regex": True}
@@ -46,6 +49,23 @@ def write_dummy_model(
         if not directory.is_dir():
             raise
     return directory
+
+
+def check_dummy_model(architecture: Mapping[str, Any], ordinary: int) -> None:
+    """ConfigError, by key, for an architecture that cannot be written here or a vocabulary that does not fit."""
+    kind, room = architecture["model_type"], architecture["vocab_size"] - len(SPECIALS)
+    if kind not in CLASSES:
+        raise ConfigError(
+            f"No model of random weights can be written for the architecture {kind}.",
+            ("where", f"model.architecture.model_type={kind}"),
+            ("try", " or ".join(f"model.architecture.model_type={known}" for known in CLASSES)),
+        )
+    if not BYTES <= ordinary <= room:
+        raise ConfigError(
+            "The vocabulary does not hold every byte, the ordinary tokens and the special ones.",
+            ("where", f"model.prompt_token_ids={ordinary}, {BYTES} to {room} fit"),
+            ("try", f"model.prompt_token_ids={min(max(ordinary, BYTES), room)}"),
+        )
 
 
 def _files(
@@ -86,7 +106,7 @@ def _config(architecture: Mapping[str, Any], quantization: Mapping[str, Any] | N
 
 def _tokenizer(ordinary: int) -> dict[str, Any]:
     """Byte-level BPE over made-up words of two syllables."""
-    merges = list(itertools.islice(_merges(), ordinary - 256))
+    merges = list(itertools.islice(_merges(), ordinary - BYTES))
     words = [*_byte_symbols(), *("".join(pair) for pair in merges)]
     return {
         "version": "1.0",

@@ -82,11 +82,15 @@ def _words(arg: EngineArg) -> tuple[str, ...]:
         case False:
             return (f"--no-{flag[2:]}",)
         case Mapping():
-            return (flag, json.dumps(arg.value, separators=(",", ":")))
+            return (flag, _word(arg.value))
         case list() | tuple():
-            return (flag, *map(str, arg.value))
+            return (flag, *map(_word, arg.value))
         case _:
-            return (flag, str(arg.value))
+            return (flag, _word(arg.value))
+
+
+def _word(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, Mapping | list) else str(value)
 
 
 def _flag(name: str) -> str:

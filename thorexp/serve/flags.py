@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,9 +44,11 @@ def known_flags(command: tuple[str, ...], cache_dir: Path) -> KnownFlags:
     version = _version(Path(executable), command)
     digest = hashlib.sha256(repr((executable, command[1:], version)).encode()).hexdigest()[:16]
     cache = cache_dir / f"flags-{version}-{digest}.json"
-    if not cache.exists():
-        _write(cache, sorted(_flags_in(_help(command))))
-    return KnownFlags(version, frozenset(json.loads(cache.read_text())))
+    flags = _remembered(cache)
+    if flags is None:
+        flags = _flags_in(_help(command))
+        _write(cache, sorted(flags))
+    return KnownFlags(version, flags)
 
 
 def _version(executable: Path, command: tuple[str, ...]) -> str:
@@ -55,7 +58,7 @@ def _version(executable: Path, command: tuple[str, ...]) -> str:
         said = _run([*python, "-c", PROBE])
         if said.returncode == 0:
             return said.stdout.strip()
-        if command[1:2] == ("-m",) and command[2].startswith("vllm"):
+        if command[1:2] == ("-m",) and "".join(command[2:3]).startswith("vllm"):
             raise ConfigError(
                 f"{executable} has no vLLM.",
                 ("where", "server.command"),
@@ -100,11 +103,18 @@ def _flags_in(text: str) -> frozenset[str]:
     return frozenset(flag for option in options for flag in re.findall(r"(?<!\S)(--[\w.-]+)", option))
 
 
+def _remembered(cache: Path) -> frozenset[str] | None:
+    try:
+        return frozenset(json.loads(cache.read_text()))
+    except (OSError, ValueError):
+        return None
+
+
 def _write(cache: Path, flags: list[str]) -> None:
     cache.parent.mkdir(parents=True, exist_ok=True)
-    partial = cache.with_suffix(".partial")
-    partial.write_text(json.dumps(flags))
-    partial.replace(cache)
+    with tempfile.NamedTemporaryFile("w", dir=cache.parent, suffix=".partial", delete=False) as partial:
+        json.dump(flags, partial)
+    Path(partial.name).replace(cache)
 
 
 def _last_line(text: str) -> str:

@@ -1,7 +1,10 @@
 """vLLM as a child process; nothing of it outlives us."""
 
+import contextlib
+import errno
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,12 +15,14 @@ import psutil
 from thorexp.errors import DeathError, StartError
 from thorexp.serve import guard
 from thorexp.serve.diagnose import diagnose
-from thorexp.serve.server import Endpoint, LaunchSpec, can_listen, free_port, wait_ready
+from thorexp.serve.server import Endpoint, LaunchSpec, can_listen, claim_port, url_of, wait_ready
 
 _log = logging.getLogger(__name__)
 
 # After thorexp itself has died there is nobody left to be patient for.
 ORPHAN_GRACE_S = 2.0
+# What the guard needs beyond the grace: it waits twice this long at most for what SIGKILL does not end.
+GUARD_S = 3 * guard.KILL_S
 GIB = 1 << 30
 
 
@@ -28,8 +33,8 @@ class VllmProcess:
         self._spec = spec
         self._port = port
         self.log = log
-        self.endpoint = Endpoint(f"http://{spec.host}:{port}", spec.model, None)
-        self._code: int | None = None
+        self._printed: tuple[str, ...] | None = None
+        self.endpoint = Endpoint(url_of(spec.host, port), spec.model, None)
         self._free_before = psutil.virtual_memory().available
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
@@ -69,10 +74,25 @@ class VllmProcess:
         if self._guard.poll() is None:
             _log.info("server: stopping")
             self._tell(f"stop {self._spec.stop_timeout_s}\n")
-            self._guard.wait()
-        self._close_pipes()
+            self._wait_for_guard()
+        self._kill_unguarded()
         self._wait_for_port()
         self._wait_for_memory()
+
+    def _wait_for_guard(self) -> None:
+        try:
+            self._guard.wait(self._spec.stop_timeout_s + GUARD_S)
+        except subprocess.TimeoutExpired:
+            _log.warning("the server's guard does not end and is killed; see what is left: ps -ef | grep -i vllm")
+            self._guard.kill()
+            self._guard.wait()
+
+    def _kill_unguarded(self) -> None:
+        """A guard that was killed has said the server's process id and no code: its group is ours to end."""
+        said = self._said()
+        if len(said) == 1:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(int(said[0]), signal.SIGKILL)
 
     def _tell(self, line: str) -> None:
         assert self._guard.stdin is not None
@@ -94,16 +114,20 @@ class VllmProcess:
         )
 
     def _exit_code(self) -> int | None:
-        """What the guard printed, which can be read once; absent when the guard itself was killed."""
-        if self._guard.stdout is not None and not self._guard.stdout.closed:
-            words = self._guard.stdout.read().split()
-            self._code = int(words[-1]) if words else self._code
-        return self._code
+        """The server's; absent when the guard itself was killed."""
+        said = self._said()
+        return int(said[1]) if len(said) == 2 else None
 
-    def _close_pipes(self) -> None:
-        for pipe in (self._guard.stdin, self._guard.stdout):
-            if pipe is not None:
-                pipe.close()
+    def _said(self) -> tuple[str, ...]:
+        """What the guard, which has ended, printed: the server's process id and return code."""
+        if self._printed is None:
+            assert self._guard.stdin is not None
+            assert self._guard.stdout is not None
+            with self._guard.stdout as printed:
+                self._printed = tuple(printed.read().split())
+            with contextlib.suppress(BrokenPipeError):  # a line that the guard never read
+                self._guard.stdin.close()
+        return self._printed
 
     def _wait_for_port(self) -> None:
         deadline = time.monotonic() + self._spec.memory_timeout_s
@@ -131,19 +155,32 @@ class VllmProcess:
 
 def start(spec: LaunchSpec, log: Path) -> VllmProcess:
     """Start it and wait until it is ready; StartError, with the cause, when it does not get there."""
-    if spec.port is not None and not can_listen(spec.host, spec.port):
-        raise StartError(
-            f"Port {spec.port} of {spec.host} is taken.",
-            ("where", f"server.port={spec.port}"),
-            *_holder(spec.port),
-            ("try", "server.port=null for a free one"),
-        )
+    port = _claim(spec)
     _log.info("server: starting %s, log in %s", spec.model, log)
     began = time.monotonic()
-    server = VllmProcess(spec, spec.port or free_port(spec.host), log)
+    server = VllmProcess(spec, port, log)
     server.wait_ready()
     _log.info("server: ready after %.0f s", time.monotonic() - began)
     return server
+
+
+def _claim(spec: LaunchSpec) -> int:
+    try:
+        return claim_port(spec.host, spec.port)
+    except OSError as refused:
+        if refused.errno == errno.EADDRINUSE and spec.port is not None:
+            raise StartError(
+                f"Port {spec.port} of {spec.host} is taken.",
+                ("where", f"server.port={spec.port}"),
+                *_holder(spec.port),
+                ("try", "server.port=null for a free one"),
+            ) from None
+        raise StartError(
+            f"No server can listen on {spec.host}.",
+            ("where", f"server.host={spec.host} server.port={spec.port or 'null'}"),
+            ("says", refused.strerror or str(refused)),
+            ("try", "server.host=127.0.0.1 server.port=null"),
+        ) from None
 
 
 def _environment(spec: LaunchSpec) -> dict[str, str]:
@@ -159,6 +196,7 @@ def _holder(port: int) -> tuple[tuple[str, str], ...]:
 
 
 def _with_log(error: StartError, log: Path) -> StartError:
+    """What the log is known to mean replaces the general advice."""
     said = diagnose(log.read_text(encoding="utf-8", errors="replace"), None)
     facts = [(fact.label, fact.text) for fact in error.facts if fact.label != "try" or said.remedy is None]
     known = [] if said.remedy is None else [("cause", said.cause), ("try", said.remedy)]

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import logging
+import re
 import socket
 import time
 from collections.abc import Callable
@@ -16,6 +18,8 @@ from thorexp.serve.engine_args import EngineArg, to_flags
 from thorexp.serve.http import HttpError, get_json, get_text, post_json
 
 POLL_S = 0.25
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +152,22 @@ def _complete_once(endpoint: Endpoint, prompt_len: int, timeout_s: float) -> Non
 
 
 def reset_prefix_cache(base_url: str) -> bool:
-    """Empty the prefix cache; whether the server did. vLLM offers it with VLLM_SERVER_DEV_MODE=1."""
+    """Empty the prefix cache; whether the server did. vLLM offers it with VLLM_SERVER_DEV_MODE=1.
+
+    While blocks are in use vLLM refuses, in 0.32 by {"success": false} under HTTP 200; it is asked twice.
+    """
     for wait_s in (0.0, 0.5):
         time.sleep(wait_s)
         try:
-            post_json(f"{base_url}/reset_prefix_cache", None)
+            said = post_json(f"{base_url}/reset_prefix_cache", None)
         except HttpError as refused:
             if refused.status == 404:
                 return False
+            said = str(refused)
         else:
-            return True
+            if re.search(r'"success"\s*:\s*false', said) is None:
+                return True
+    _log.warning("the prefix cache was not reset: %s", said)
     return False
 
 
@@ -179,16 +189,22 @@ def prefix_cache(metrics: str) -> PrefixCache | None:
     return PrefixCache(int(queries), int(hits))
 
 
-def free_port(host: str) -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server((host, 0)) as listener:
+def url_of(host: str, port: int) -> str:
+    """Where a client on this machine finds a server that listens there."""
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
+
+
+def claim_port(host: str, port: int | None) -> int:
+    """That port, or any free one if absent. OSError when a server could not be started there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port or 0), family=family) as listener:
         return int(listener.getsockname()[1])
 
 
 def can_listen(host: str, port: int) -> bool:
     """Whether a server could be started there now."""
     try:
-        with socket.create_server((host, port)):
-            return True
+        return port == claim_port(host, port)
     except OSError:
         return False
