@@ -32,8 +32,9 @@ def interrupted(folder: Path, which: signal.Signals, when: str, **fake: object) 
     return process
 
 
-@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("when", ["server: starting", "load: 10"])
+@pytest.mark.parametrize(
+    ("which", "when"), [(signal.SIGTERM, "server: starting"), (signal.SIGINT, "load: 10"), (signal.SIGTERM, "load: 10")]
+)
 def test_an_interrupted_sweep_stops_its_server(tmp_path: Path, which: signal.Signals, when: str) -> None:
     """Ctrl-C or SIGTERM, while a server starts or mid-load, exits with 130 and leaves no process."""
     process = interrupted(tmp_path, which, when, token_delay_s=0.05, start_delay_s=2.0, fork_children=True)

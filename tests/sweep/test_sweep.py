@@ -166,8 +166,9 @@ def test_a_directory_that_is_used_again_holds_only_the_last_job(tmp_path: Path) 
     assert (0, False) == (again.code, again.run_dirs[0].has(ERROR)), again.err
 
 
-def test_a_tracking_store_that_is_down_loses_nothing(tmp_path: Path) -> None:
+def test_a_tracking_store_that_is_down_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The record is complete and the report printed; the error has the command that tracks it later."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     ran = thorexp(tmp_path, "model=tiny_qwen3", *SMALL, "tracking.uri=http://127.0.0.1:9")
     assert (1, ["finished"]) == (ran.code, [record.status for record in ran.records])
     assert "Serving Benchmark Result" in ran.out
