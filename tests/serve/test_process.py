@@ -7,7 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,15 @@ def test_a_port_that_is_taken_is_refused_with_its_holder(tmp_path: Path) -> None
     assert not (tmp_path / "log").exists()
 
 
+def held(hold: Callable[..., None], log: Path) -> tuple[SpawnProcess, list[psutil.Process]]:
+    """A process of its own that holds a server, and the server's tree as that process told it."""
+    context = multiprocessing.get_context("spawn")
+    told, tell = context.Pipe(duplex=False)
+    holder = context.Process(target=hold, args=(log, tell))
+    holder.start()
+    return holder, [psutil.Process(pid) for pid in told.recv()]
+
+
 def _hold(log: Path, tell: "multiprocessing.connection.Connection[list[int], Any]") -> None:
     server = start(a_spec(fork_children=True), log)
     tell.send([p.pid for p in tree_of(server)])
@@ -140,11 +151,7 @@ def _hold(log: Path, tell: "multiprocessing.connection.Connection[list[int], Any
 
 def test_nothing_outlives_a_thorexp_that_is_killed(tmp_path: Path) -> None:
     """After SIGKILL of the process that started it, guard, server and its deaf children are gone in 5 s."""
-    context = multiprocessing.get_context("spawn")
-    told, tell = context.Pipe(duplex=False)
-    holder = context.Process(target=_hold, args=(tmp_path / "log", tell))
-    holder.start()
-    tree = [psutil.Process(pid) for pid in told.recv()]
+    holder, tree = held(_hold, tmp_path / "log")
     holder.kill()
     holder.join()
     gone, left = psutil.wait_procs(tree, timeout=5)
@@ -153,11 +160,7 @@ def test_nothing_outlives_a_thorexp_that_is_killed(tmp_path: Path) -> None:
 
 def test_nothing_outlives_a_thorexp_that_is_killed_while_it_stops_a_deaf_server(tmp_path: Path) -> None:
     """Ten minutes of patience asked of the guard end when the process that asked does."""
-    context = multiprocessing.get_context("spawn")
-    told, tell = context.Pipe(duplex=False)
-    holder = context.Process(target=_stop_deaf, args=(tmp_path / "log", tell))
-    holder.start()
-    tree = [psutil.Process(pid) for pid in told.recv()]
+    holder, tree = held(_stop_deaf, tmp_path / "log")
     time.sleep(0.5)
     assert 2 == len(alive(tree))
     holder.kill()
