@@ -1,10 +1,21 @@
 """A sample, summed up."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thorexp.measure.stats import Distribution, distribution, percentile_word
+from thorexp.measure.stats import (
+    NORMAL_95,
+    T_95,
+    Agreement,
+    Distribution,
+    agreement,
+    distribution,
+    frontier,
+    percentile_word,
+)
 
 
 def of(sample: list[float], *percentiles: float) -> Distribution:
@@ -65,3 +76,82 @@ def test_percentiles_stay_within_the_sample(sample: list[float]) -> None:
 def test_a_percentile_is_written_as_vllm_does(p: float, word: str) -> None:
     """Integers without decimals."""
     assert word == percentile_word(p)
+
+
+def test_no_repeat_agrees_with_nothing() -> None:
+    """Absent, not zero."""
+    assert agreement([]) is None
+
+
+def test_one_measurement_has_neither_spread_nor_interval() -> None:
+    """Nobody knows how far another would be from it."""
+    assert Agreement(1, 7.0, None, None) == agreement([7.0])
+
+
+def agreed(*sample: float) -> Agreement:
+    """Of repeats that there are."""
+    found = agreement(sample)
+    assert found is not None
+    return found
+
+
+def test_the_spread_is_of_the_extremes_over_the_median() -> None:
+    """In whatever order they came."""
+    assert (3, 10.0, (12 - 9) / 10) == (agreed(12, 9, 10).count, agreed(12, 9, 10).median, agreed(12, 9, 10).spread)
+
+
+def test_a_median_of_zero_has_no_spread() -> None:
+    """It cannot be divided by."""
+    assert agreed(-1.0, 0.0, 1.0).spread is None
+
+
+def test_the_interval_of_two_is_wide() -> None:
+    """10 and 12: mean 11, s = √2, √n = √2, and t of one degree of freedom is 12.706."""
+    assert pytest.approx((11 - 12.706, 11 + 12.706)) == agreed(10.0, 12.0).interval
+
+
+def test_the_interval_is_of_the_mean() -> None:
+    """2, 4 and 9: mean 5, s² = (9 + 1 + 16) / 2, and t of two degrees of freedom is 4.303."""
+    half = 4.303 * math.sqrt(13) / math.sqrt(3)
+    assert pytest.approx((5 - half, 5 + half)) == agreed(2.0, 4.0, 9.0).interval
+
+
+def test_repeats_that_are_equal_agree() -> None:
+    """No spread, and an interval of no width."""
+    assert Agreement(3, 7.0, 0.0, (7.0, 7.0)) == agreement([7.0, 7.0, 7.0])
+
+
+def test_beyond_the_table_an_interval_is_right_to_some_percent() -> None:
+    """Of 40 values, half 0 and half 2: s² = 40 / 39, and t of 39 degrees of freedom is 2.023."""
+    low, high = agreed(*(20 * [0.0, 2.0])).interval or (0.0, 0.0)
+    assert pytest.approx(2 * 2.023 * math.sqrt(40 / 39) / math.sqrt(40), rel=4 / 100) == high - low
+
+
+def test_the_table_is_students() -> None:
+    """To the three digits that are printed; SciPy comes with MLflow."""
+    stats = pytest.importorskip("scipy.stats")
+    printed = [round(float(stats.t.ppf(0.975, degrees)), 3) for degrees in range(1, 31)]
+    assert (printed, round(float(stats.norm.ppf(0.975)), 3)) == (list(T_95), NORMAL_95)
+
+
+def test_a_frontier_leaves_out_what_another_beats() -> None:
+    """(2, 2) is less than (3, 3) in both; by falling first coordinate."""
+    assert (2, 1, 0) == frontier([(1.0, 5.0), (3.0, 3.0), (5.0, 1.0), (2.0, 2.0)])
+
+
+def test_of_points_with_one_coordinate_alike_the_better_stays() -> None:
+    """As many for a user, and more in all."""
+    assert ((1,), (0,)) == (frontier([(2.0, 1.0), (2.0, 3.0)]), frontier([(2.0, 1.0), (1.0, 1.0)]))
+
+
+def test_no_points_have_no_frontier() -> None:
+    """Nothing stands out of nothing."""
+    assert () == frontier([])
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1))
+def test_every_point_is_on_the_frontier_or_no_better_than_one_that_is(points: list[tuple[float, float]]) -> None:
+    """And none on it is as good as another in both."""
+    kept = [points[i] for i in frontier(points)]
+    assert all(any(x <= u and y <= v for u, v in kept) for x, y in points)
+    assert [] == [(a, b) for a in kept for b in kept if a is not b and a[0] <= b[0] and a[1] <= b[1]]

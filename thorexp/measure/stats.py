@@ -1,5 +1,6 @@
 """A sample of numbers, summed up."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,3 +40,50 @@ def distribution(sample: Sequence[float], percentiles: Sequence[float]) -> Distr
 def percentile_word(p: float) -> str:
     """How vLLM writes a percentile: p99, p50, p99.9."""
     return f"p{int(p)}" if float(p).is_integer() else f"p{p}"
+
+
+# Student's t, two-sided 95 %, by degrees of freedom from 1 on (any table of the distribution); beyond: normal.
+T_95 = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
+    2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+)  # fmt: skip
+NORMAL_95 = 1.960
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """One number measured several times.
+
+    `spread`: (largest − smallest) / median. `interval`: the 95 % confidence interval of the mean,
+    mean ± t·s/√n with s of n−1 degrees of freedom. Both are absent for a single measurement, the spread also
+    where the median is 0.
+    """
+
+    count: int
+    median: float
+    spread: float | None
+    interval: tuple[float, float] | None
+
+
+def agreement(sample: Sequence[float]) -> Agreement | None:
+    """How far repeats agree; absent for an empty sample."""
+    if len(sample) == 0:
+        return None
+    values = np.asarray(sample, dtype=np.float64)
+    count, median = len(values), float(np.median(values))
+    if count == 1:
+        return Agreement(count, median, None, None)
+    t = T_95[count - 2] if count - 2 < len(T_95) else NORMAL_95
+    half = t * float(values.std(ddof=1)) / math.sqrt(count)
+    mean = float(values.mean())
+    return Agreement(count, median, float(np.ptp(values)) / median if median else None, (mean - half, mean + half))
+
+
+def frontier(points: Sequence[tuple[float, float]]) -> tuple[int, ...]:
+    """Indices of the points that no other beats in both coordinates (more is better), by falling first one."""
+    order = sorted(range(len(points)), key=lambda i: points[i], reverse=True)
+    kept: list[int] = []
+    for i in order:
+        if not kept or points[i][1] > points[kept[-1]][1]:
+            kept.append(i)
+    return tuple(kept)
