@@ -2,8 +2,12 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,8 +45,14 @@ class Ran:
 
 
 def environment(folder: Path, fake: dict[str, Any] | None = None) -> dict[str, str]:
-    """The user's, with a home of its own so that nothing cached before counts."""
-    return {**os.environ, "HOME": str(folder), "FAKE_VLLM": json.dumps(fake or {}), "COLUMNS": "200"}
+    """The user's, with a home and a board's lock of its own so that nothing else on the machine counts."""
+    return {
+        **os.environ,
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "FAKE_VLLM": json.dumps(fake or {}),
+        "COLUMNS": "200",
+    }
 
 
 def thorexp(folder: Path, *words: str, fake: dict[str, Any] | None = None, timeout_s: float = 300) -> Ran:
@@ -57,6 +67,82 @@ def thorexp(folder: Path, *words: str, fake: dict[str, Any] | None = None, timeo
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A command that has not ended, with its output in files of its own."""
+
+    process: "subprocess.Popen[bytes]"
+    folder: Path
+    out: Path
+    err: Path
+
+    def until(self, come: Callable[[], bool], *, look_every_s: float = 0.02, timeout_s: float = 300) -> None:
+        """Wait until that has come true. The command must still run then, or what it printed is shown."""
+        deadline = time.monotonic() + timeout_s
+        while not come():
+            assert self.process.poll() is None, f"exit code {self.process.returncode}\n{self.err.read_text()}"
+            assert time.monotonic() < deadline, self.err.read_text()
+            time.sleep(look_every_s)
+
+    def until_it_says(self, words: str) -> None:
+        """Wait for words on standard error."""
+        self.until(lambda: words in self.err.read_text())
+
+    def ended(self, timeout_s: float = 300) -> Ran:
+        """What became of it, once it has ended by itself."""
+        code = self.process.wait(timeout_s)
+        return Ran(code, self.out.read_text(), self.err.read_text(), self.folder)
+
+
+@contextmanager
+def running(folder: Path, *words: str, fake: dict[str, Any] | None = None) -> Iterator[Running]:
+    """`python -m thorexp words…` in that folder, which goes on beside the test; killed when that is left early."""
+    out, err = (folder / f".{time.monotonic_ns()}.{name}" for name in ("out", "err"))
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "thorexp", *words],
+            cwd=folder,
+            env=environment(folder, fake),
+            stdout=stdout,
+            stderr=stderr,
+        )
+    try:
+        yield Running(process, folder, out, err)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedRun:
+    """What MLflow's database says of one run."""
+
+    status: str
+    tags: dict[str, str]
+
+    @property
+    def kind(self) -> str:
+        """ "job" or "sweep"; empty for one that was never filled."""
+        return self.tags.get("thorexp.kind", "")
+
+    @property
+    def point(self) -> str:
+        """The digest of a job's point; empty for other runs."""
+        return self.tags.get("thorexp.point", "")
+
+
+def tracked_runs(folder: Path) -> list[TrackedRun]:
+    """All runs of the folder's store; none while there is no such store."""
+    store = f"file:{folder / 'mlruns' / 'mlflow.db'}?mode=ro"
+    try:
+        with closing(sqlite3.connect(store, uri=True, timeout=20)) as database:
+            statuses = list(database.execute("select run_uuid, status from runs"))
+            tags = list(database.execute("select run_uuid, key, value from tags"))
+    except sqlite3.OperationalError:
+        return []
+    return [TrackedRun(status, {key: value for owner, key, value in tags if owner == run}) for run, status in statuses]
 
 
 def servers_below(folder: Path) -> list[psutil.Process]:

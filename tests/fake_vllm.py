@@ -2,10 +2,12 @@
 
     python tests/fake_vllm.py serve MODEL --host H --port P …
 
-FAKE_VLLM, JSON in the environment, chooses how it behaves: `start_delay_s`; `die_at_start` (a last line to log);
-`only_model` (the rest holds only for models with this in their name); `die_after_requests`; `never_ready`;
-`ignore_sigterm`; `fork_children` (one in the group, one in a session of its own, both deaf to SIGTERM);
-`token_delay_s`. Prompts are token ids; a prefix cache of 16-token blocks is kept and counted like vLLM's.
+FAKE_VLLM, JSON in the environment, chooses how it behaves: `help_delay_s`; `start_delay_s`; `log_progress` (vLLM's
+bar of loading weights, meanwhile); `die_at_start` (a last line to log); `lack_memory_once` (a file to be made: a
+start that makes it dies for lack of memory); `only_model` (the rest holds only for models with this in their name);
+`die_after_requests`; `never_ready`; `ignore_sigterm`; `fork_children` (one in the group, one in a session of its
+own, both deaf to SIGTERM); `token_delay_s`. Prompts are token ids; a prefix cache of 16-token blocks is kept and
+counted like vLLM's.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 BLOCK = 16
@@ -159,19 +162,40 @@ async def serve(words: list[str], behaviour: dict[str, Any]) -> None:
         await server.serve_forever()
 
 
+def load(behaviour: dict[str, Any]) -> None:
+    """Take the time that a start takes, with vLLM's bar over four shards where that is asked for."""
+    delay_s = behaviour.get("start_delay_s", 0.0)
+    if not behaviour.get("log_progress"):
+        time.sleep(delay_s)
+        return
+    for shard in range(5):
+        bar = f"Loading safetensors checkpoint shards: {25 * shard:3d}% Completed | {shard}/4 [00:00<00:00,  1.00it/s]"
+        print(f"\r{bar}", end="\n" if shard == 4 else "", file=sys.stderr, flush=True)
+        time.sleep(delay_s / 5)
+
+
+def die(last: str) -> None:
+    """End as an engine does that cannot start."""
+    print("(EngineCore pid=1) ERROR 11-24 12:00:00 [core.py:1] EngineCore failed to start.", file=sys.stderr)
+    sys.exit(last)
+
+
 def main(words: list[str]) -> None:
     """`serve MODEL …`, or `--help` in any place."""
+    behaviour = json.loads(os.environ.get("FAKE_VLLM") or "{}")
     if any(word.startswith("--help") for word in words):
+        time.sleep(behaviour.get("help_delay_s", 0.0))
         print("usage: fake serve [model] [options]\n" + FLAGS)
         return
     model = words[words.index("serve") + 1]
-    behaviour = json.loads(os.environ.get("FAKE_VLLM") or "{}")
     if behaviour.get("only_model", "") not in model:
         behaviour = {}
-    time.sleep(behaviour.get("start_delay_s", 0.0))
+    load(behaviour)
     if "die_at_start" in behaviour:
-        print("(EngineCore pid=1) ERROR 11-24 12:00:00 [core.py:1] EngineCore failed to start.", file=sys.stderr)
-        sys.exit(behaviour["die_at_start"])
+        die(behaviour["die_at_start"])
+    if "lack_memory_once" in behaviour and not Path(behaviour["lack_memory_once"]).exists():
+        Path(behaviour["lack_memory_once"]).touch()
+        die("torch.OutOfMemoryError: CUDA out of memory.")
     if behaviour.get("ignore_sigterm"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if behaviour.get("fork_children"):

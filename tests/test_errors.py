@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from thorexp import errors
-from thorexp.errors import ConfigError, DeathError, FlagError, ServerError, StartError, ThorexpError
+from thorexp.errors import ConfigError, DeathError, FlagError, LacksMemoryError, ServerError, StartError, ThorexpError
 
 
 def test_an_error_is_laid_out_for_a_terminal() -> None:
@@ -44,6 +44,12 @@ def test_a_server_that_ended_is_a_server_error(error: ThorexpError) -> None:
     """Whoever handles a lost server need not ask when it was lost."""
     with pytest.raises(ServerError):
         raise error
+
+
+def test_a_server_that_lacks_memory_has_not_started() -> None:
+    """Whoever does not try it again handles it as any other."""
+    with pytest.raises(StartError):
+        raise LacksMemoryError("It ended.")
 
 
 def test_a_wrong_flag_is_a_wrong_request() -> None:

@@ -1,6 +1,7 @@
 """What is decided, and refused, before a server starts."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,10 +86,75 @@ def test_loads_share_a_server_and_models_do_not() -> None:
     assert one.fingerprint != other_model.fingerprint
 
 
-def test_a_point_is_known_by_what_decides_its_result() -> None:
-    """Where it is tracked does not make another point; its seed does."""
-    assert prepared().point == prepared("tracking=off").point
-    assert prepared().point != prepared("workload.seed=1").point
+@pytest.mark.parametrize(
+    "override",
+    [
+        "tracking=off",
+        "tracking.experiment=other",
+        "sweep.repeats=3",
+        "sweep.resume=false",
+        "sweep.cooldown_s=60",
+        "sweep.lock=false",
+        "dry_run=true",
+        "server.ready_timeout_s=9",
+        "server.stop_timeout_s=9",
+        "server.memory_timeout_s=9",
+        "server.drop_caches=true",
+        "server.host=0.0.0.0",
+        "server.port=8000",
+    ],
+)
+def test_a_point_stays_what_it_is(override: str) -> None:
+    """How its server is waited for, where it is tracked and what other jobs there are do not decide its result."""
+    assert prepared().point == prepared(override).point
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "workload.seed=1",
+        "load.num_prompts=11",
+        "model=tiny_qwen3_moe",
+        "quantization=w8a16",
+        "engine.max_num_seqs=4",
+        "engine.max_model_len=2176",
+        "slo.ttft_ms=100",
+        "+server.env.VLLM_USE_V1=1",
+        "hardware.memory_gb=16",
+    ],
+)
+def test_another_request_is_another_point(override: str) -> None:
+    """Whatever may decide the result, or is kept in it."""
+    assert prepared().point != prepared(override).point
+
+
+def test_another_vllm_makes_another_point() -> None:
+    """An update of vLLM is measured anew, under the same command."""
+    job = prepared()
+    assert job.point != replace(job, vllm_version="0.33.0").point
+
+
+def test_a_dry_run_does_without_a_vllm() -> None:
+    """It says that it has not checked what vLLM would know."""
+    job = prepare(job_config(a_tree("dry_run=true", "server.command=no-such-vllm")), frozenset())
+    assert (True, None) == (job.unchecked, job.vllm_version)
+
+
+def test_a_dry_run_asks_the_vllm_that_is_there() -> None:
+    """It refuses what a run would refuse."""
+    with pytest.raises(FlagError, match="--max-num-seq"):
+        prepared("dry_run=true", "engine.max_num_seq=4")
+
+
+def test_a_run_does_not_do_without_a_vllm() -> None:
+    """The refusal names the key of the command."""
+    with pytest.raises(ConfigError, match=r"server\.command"):
+        prepare(job_config(a_tree("server.command=no-such-vllm")), frozenset())
+
+
+def test_nothing_is_left_unchecked_of_somebody_elses_server() -> None:
+    """There are no arguments to check."""
+    assert not prepared("server=attach", "server.base_url=http://127.0.0.1:8000").unchecked
 
 
 def test_attach_without_a_url_is_refused() -> None:

@@ -1,21 +1,25 @@
 import json
+import os
+import platform
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from sqlite3 import connect
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 import yaml
 
 from thorexp.errors import RecordError, TrackingError
 from thorexp.rundir import Record, RunDir
-from thorexp.tracking import Store, SweepRecord, track, track_sweep, warm_up
+from thorexp.sweepdir import SweepRecord
+from thorexp.tracking import Store, close_abandoned, track, track_sweep, warm_up
 from thorexp.tracking.__main__ import main
 from thorexp.tracking.view import metrics_of, params_of
 
@@ -89,7 +93,14 @@ def a_failed_run_dir(path: Path, error: str) -> RunDir:
 def a_sweep(directory: Path, failed: int = 0) -> SweepRecord:
     directory.mkdir(exist_ok=True)
     return SweepRecord(
-        f"sweep-{next(_ids)}", "load=high,low", 10.0, 70.0, 2 - failed, failed, {"host": "thor"}, directory
+        id=f"sweep-{next(_ids)}",
+        command="load=high,low",
+        points=("p", "q"),
+        started_at=10.0,
+        directory=directory,
+        ended_at=70.0,
+        finished=2 - failed,
+        failed=failed,
     )
 
 
@@ -119,10 +130,18 @@ def runs_of(run_dir: RunDir, store: Store) -> "list[Run]":
     return found(f"tags.`thorexp.id` = '{run_dir.record().id}'", store)
 
 
-def left_running(run_dir: RunDir, store: Store) -> str:
+def the_dead(host: str | None = None) -> str:
+    """How a process of this host, that has ended since, signed the run that it filled."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        started = psutil.Process(process.pid).create_time()
+    return f"{host or platform.node()} {process.pid} {started}"
+
+
+def left_running(run_dir: RunDir, store: Store, holder: str | None = None) -> str:
     """What a process leaves that is killed while it tracks: a run with some of its params."""
     client = client_of(store)
-    run_id = str(client.create_run(experiment_of(store), tags={"thorexp.id": run_dir.record().id}).info.run_id)
+    tags = {"thorexp.id": run_dir.record().id, "thorexp.holder": holder or the_dead()}
+    run_id = str(client.create_run(experiment_of(store), tags=tags).info.run_id)
     client.log_param(run_id, "load.num_prompts", "100")
     return run_id
 
@@ -163,9 +182,17 @@ def test_a_run_carries_the_tags_of_its_record(store: Store, tmp_path: Path) -> N
         "thorexp.sweep": "sweep-1",
         "thorexp.run_dir": str(tmp_path),
         "thorexp.status": "finished",
+        "thorexp.revision": run_dir.record().id,
     }
     tags: Mapping[str, str] = run_of(track(run_dir, store), store).data.tags
-    assert expected == {key: value for key, value in tags.items() if not key.startswith("mlflow.")}
+    assert expected == {key: value for key, value in tags.items() if not key.startswith(("mlflow.", "thorexp.holder"))}
+
+
+def test_a_run_says_which_process_filled_it(store: Store, tmp_path: Path) -> None:
+    """By host, process id and start, so that one of the same id does not stand for it."""
+    host, pid, started = run_of(track(a_run_dir(tmp_path), store), store).data.tags["thorexp.holder"].split()
+    assert (platform.node(), os.getpid()) == (host, int(pid))
+    assert psutil.Process().create_time() == float(started)
 
 
 def test_params_are_the_config_with_engine_args_as_vllm_got_them(store: Store, tmp_path: Path) -> None:
@@ -419,7 +446,7 @@ def test_an_incomplete_run_directory_is_not_tracked(store: Store, tmp_path: Path
 def test_a_sweep_becomes_a_run_beside_those_of_its_jobs(store: Store, tmp_path: Path) -> None:
     """It says what was asked, and how many points came of it."""
     run = run_of(track_sweep(a_sweep(tmp_path), store), store)
-    assert {"command": "load=high,low"} == run.data.params
+    assert "load=high,low" == run.data.tags["thorexp.command"]
     assert {"thorexp/finished": 2.0, "thorexp/failed": 0.0} == run.data.metrics
     assert ("FINISHED", 10_000, 70_000) == (run.info.status, run.info.start_time, run.info.end_time)
 
@@ -444,6 +471,122 @@ def test_a_sweep_is_tracked_once(store: Store, tmp_path: Path) -> None:
     """A sweep has one run, as a job has."""
     sweep = a_sweep(tmp_path)
     assert track_sweep(sweep, store) == track_sweep(sweep, store)
+
+
+def test_a_sweep_that_went_on_has_one_run(store: Store, tmp_path: Path) -> None:
+    """Its status, its end and its numbers are those of its last end, its beginning the first."""
+    sweep = a_sweep(tmp_path, failed=1)
+    run_id = track_sweep(sweep, store)
+    assert run_id == track_sweep(replace(sweep, ended_at=170.0, finished=2, failed=0), store)
+    run = run_of(run_id, store)
+    assert ("FINISHED", 10_000, 170_000) == (run.info.status, run.info.start_time, run.info.end_time)
+    assert {"thorexp/finished": 2.0, "thorexp/failed": 0.0} == run.data.metrics
+    assert "finished" == run.data.tags["thorexp.status"]
+
+
+def test_a_sweep_that_went_on_and_failed_is_a_failed_run(store: Store, tmp_path: Path) -> None:
+    """A point that was added may fail, after all before it had finished."""
+    sweep = a_sweep(tmp_path)
+    run_id = track_sweep(sweep, store)
+    track_sweep(replace(sweep, ended_at=170.0, failed=1), store)
+    assert "FAILED" == run_of(run_id, store).info.status
+
+
+def test_a_sweep_that_went_on_has_its_new_files(store: Store, tmp_path: Path) -> None:
+    """The summary of its last end takes the place of the one before."""
+    sweep = a_sweep(tmp_path)
+    (tmp_path / "summary.md").write_text("of the first end")
+    run_id = track_sweep(sweep, store)
+    (tmp_path / "summary.md").write_text("of the last end")
+    track_sweep(replace(sweep, ended_at=170.0), store)
+    assert "of the last end" == (Path(store.artifacts) / run_id / "artifacts" / "summary.md").read_text()
+
+
+def test_a_sweep_that_did_not_go_on_is_left_as_it_is(store: Store, tmp_path: Path) -> None:
+    """What a person wrote into its run stays, as long as nothing has changed here."""
+    sweep = a_sweep(tmp_path)
+    run_id = track_sweep(sweep, store)
+    client_of(store).set_tag(run_id, "thorexp.command", "renamed by hand")
+    track_sweep(sweep, store)
+    assert "renamed by hand" == run_of(run_id, store).data.tags["thorexp.command"]
+
+
+def test_a_sweep_that_has_not_ended_is_not_tracked(store: Store, tmp_path: Path) -> None:
+    """The refusal says how it goes on."""
+    with pytest.raises(RecordError, match=r"the same command again.*load=high,low"):
+        track_sweep(replace(a_sweep(tmp_path), ended_at=None), store)
+
+
+def test_a_sweeps_command_shows_no_password(store: Store, tmp_path: Path) -> None:
+    """Stores and servers are typed with their credentials."""
+    sweep = replace(a_sweep(tmp_path), command="tracking.uri=http://ann:secret@thor:5000")
+    assert "tracking.uri=http://***@thor:5000" == run_of(track_sweep(sweep, store), store).data.tags["thorexp.command"]
+
+
+def test_a_run_left_by_a_process_that_died_is_closed_as_killed(store: Store, tmp_path: Path) -> None:
+    """In MLflow's table nothing runs that does not."""
+    track(a_run_dir(tmp_path / "any"), store)
+    run_id = left_running(a_run_dir(tmp_path / "killed"), store)
+    assert (1, "KILLED") == (close_abandoned(store), run_of(run_id, store).info.status)
+
+
+def test_a_run_is_closed_once(store: Store, tmp_path: Path) -> None:
+    """The second time there is nothing left to close."""
+    track(a_run_dir(tmp_path / "any"), store)
+    left_running(a_run_dir(tmp_path / "killed"), store)
+    assert (1, 0) == (close_abandoned(store), close_abandoned(store))
+
+
+@pytest.mark.parametrize("whose", ["a living process", "another host"])
+def test_a_run_of_anybody_else_is_not_closed(store: Store, tmp_path: Path, whose: str) -> None:
+    """Another thorexp may fill it just now; of another host nobody here can know."""
+    track(a_run_dir(tmp_path / "any"), store)
+    living = f"{platform.node()} {os.getpid()} {psutil.Process().create_time()}"
+    holder = living if whose == "a living process" else the_dead(host="another-board")
+    run_id = left_running(a_run_dir(tmp_path / "killed"), store, holder)
+    assert (0, "RUNNING") == (close_abandoned(store), run_of(run_id, store).info.status)
+
+
+def test_a_process_of_the_same_id_does_not_stand_for_the_dead(store: Store, tmp_path: Path) -> None:
+    """Process ids come again, after a restart above all."""
+    track(a_run_dir(tmp_path / "any"), store)
+    holder = f"{platform.node()} {os.getpid()} {psutil.Process().create_time() - 100}"
+    run_id = left_running(a_run_dir(tmp_path / "killed"), store, holder)
+    assert (1, "KILLED") == (close_abandoned(store), run_of(run_id, store).info.status)
+
+
+def test_a_run_that_was_closed_as_killed_can_still_be_completed(store: Store, tmp_path: Path) -> None:
+    """Its record was complete, so the sweep that goes on makes it FINISHED, and it stays one run."""
+    track(a_run_dir(tmp_path / "any"), store)
+    run_dir = a_run_dir(tmp_path / "killed")
+    run_id = left_running(run_dir, store)
+    close_abandoned(store)
+    track(run_dir, store)
+    assert [(run_id, "FINISHED")] == [(run.info.run_id, run.info.status) for run in runs_of(run_dir, store)]
+
+
+def test_a_run_that_lacks_its_last_tags_is_filled_again(store: Store, tmp_path: Path) -> None:
+    """A status alone, which anybody may set, does not show that all of the record is there."""
+    track(a_run_dir(tmp_path / "any"), store)
+    run_dir = a_run_dir(tmp_path / "killed")
+    run_id = left_running(run_dir, store)
+    client_of(store).set_terminated(run_id, "FINISHED")
+    track(run_dir, store)
+    assert "record.json" in artifacts_of(run_id, store)
+
+
+def test_a_store_without_the_experiment_has_nothing_abandoned(store: Store, tmp_path: Path) -> None:
+    """The first sweep finds nothing to close, and makes no experiment for it."""
+    track(a_run_dir(tmp_path), store)
+    assert 0 == close_abandoned(replace(store, experiment="never used"))
+    assert client_of(store).get_experiment_by_name("never used") is None
+
+
+def test_a_store_that_is_down_cannot_be_asked_for_what_was_abandoned(tmp_path: Path) -> None:
+    """An error of ours, which the end of a sweep survives."""
+    (tmp_path / "mlruns").write_text("")
+    with pytest.raises(TrackingError):
+        close_abandoned(Store(f"sqlite:///{tmp_path}/mlruns/m.db", "thorexp", "artifacts"))
 
 
 def tracked_to(store: Store, run_dir: RunDir) -> RunDir:
@@ -510,7 +653,27 @@ def test_a_sweep_is_replayed_with_its_jobs(store: Store, tmp_path: Path) -> None
     """The directory of a sweep that was never tracked gives the runs of its jobs and the sweep's own."""
     a_run_dir(tmp_path / "0_a")
     sweep = a_sweep(tmp_path)
-    RunDir(tmp_path).write_json("sweep.json", asdict(sweep) | {"directory": str(tmp_path)})
+    sweep.write()
     words = ("--uri", store.uri, "--experiment", store.experiment, "--artifacts", store.artifacts)
     assert 0 == main([str(tmp_path), *words])
     assert "sweep" == run_of(track_sweep(sweep, store), store).data.tags["thorexp.kind"]
+
+
+def test_the_command_goes_on_after_a_damaged_sweep(store: Store, tmp_path: Path) -> None:
+    """Its jobs are tracked, and so is the next folder; the exit status tells of it."""
+    for name in ("damaged", "whole"):
+        tracked_to(store, a_run_dir(tmp_path / name / "0"))
+    (tmp_path / "damaged" / "sweep.json").write_text("{")
+    assert 1 == main([str(tmp_path / "damaged"), str(tmp_path / "whole")])
+    assert [1, 1] == [len(runs_of(RunDir(tmp_path / name / "0"), store)) for name in ("damaged", "whole")]
+
+
+def test_the_command_fills_a_run_that_was_left_running(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says that it has completed it."""
+    track(a_run_dir(tmp_path / "any"), store)
+    run_dir = tracked_to(store, a_run_dir(tmp_path / "killed"))
+    run_id = left_running(run_dir, store)
+    assert 0 == main([str(run_dir.path)])
+    assert [f"{run_id}  FINISHED  completed  {run_dir.path}"] == capsys.readouterr().out.splitlines()

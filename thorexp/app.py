@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -15,18 +16,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from thorexp import job, tracking
+from thorexp.capacity import capacity, check_fit
 from thorexp.compose import COMPOSITION_ERRORS, explain, job_config, resolved_yaml, typed_engine_args
-from thorexp.config import TrackingConfig
-from thorexp.errors import ThorexpError, TrackingError
-from thorexp.job import Outcome, Place
+from thorexp.config import SweepConfig, TrackingConfig
+from thorexp.errors import BusyError, ConfigError, ThorexpError, TrackingError
+from thorexp.job import Means, Outcome, Place
 from thorexp.prepare import prepare
-from thorexp.rundir import REPORT, RunDir, sweep_id
-from thorexp.serve.pool import ServerPool
+from thorexp.rundir import REPORT, RunDir
+from thorexp.session import SERVERS, SHOWN
+from thorexp.sweep.lock import take_board
+from thorexp.sweep.plan import plan_of_one
+from thorexp.sweep.resume import forget
+from thorexp.sweepdir import sweep_id
 
 PACKAGE = Path(__file__).parent
-
-# One for the process: jobs that follow each other share a server whatever launcher runs them.
-SERVERS = ServerPool()
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +49,47 @@ def register() -> None:
     ConfigStore.instance().store(group="engine", name="open", node=anything)
 
 
-def task(tree: DictConfig) -> Outcome:
-    """One job, from its composed config to MLflow. What stopped it is raised once it is kept."""
-    place = _place(HydraConfig.get())
+def task(tree: DictConfig) -> Outcome | None:
+    """One job, from its composed config to MLflow. What stopped it is raised once it is kept.
+
+    Absent for a dry run, which starts nothing.
+    """
+    hydra_config = HydraConfig.get()
+    alone = hydra_config.mode is not RunMode.MULTIRUN
     config = job_config(tree)
-    prepared = prepare(config, typed_engine_args(HydraConfig.get().overrides.task))
-    outcome = job.run(prepared, SERVERS, place, resolved_yaml(tree))
+    if alone and config.sweep.repeats != 1:
+        raise ConfigError(
+            f"sweep.repeats={config.sweep.repeats} is for a sweep.",
+            ("try", "python -m thorexp -m, with the same words"),
+        )
+    prepared = prepare(config, typed_engine_args(hydra_config.overrides.task))
+    if config.dry_run:
+        print(plan_of_one(prepared), end="")
+        forget(Path(hydra_config.runtime.output_dir))
+    check_fit(prepared, capacity(prepared))
+    if config.dry_run:
+        return None
+    place = _place(hydra_config)
+    if alone:
+        _take_board(config.sweep, place)
+    outcome = job.run(prepared, _means(config.tracking), place, resolved_yaml(tree))
+    SHOWN.pause()
+    return _kept(outcome, place.run_dir, config.tracking)
+
+
+def _take_board(options: SweepConfig, place: Place) -> None:
+    try:
+        take_board(options)
+    except BusyError:
+        forget(place.run_dir.path)
+        raise
+
+
+def _kept(outcome: Outcome, run_dir: RunDir, to: TrackingConfig) -> Outcome:
+    """Show the report and track the record, then raise what went wrong, the job's own failure first."""
     if outcome.failure is None:
-        print(place.run_dir.read_text(REPORT), f"{place.run_dir.path}\n", sep="", flush=True)
-    untracked = _track(place.run_dir, config.tracking)
+        print(run_dir.read_text(REPORT), f"{run_dir.path}\n", sep="", flush=True)
+    untracked = _track(run_dir, to)
     if outcome.failure is not None:
         if untracked is not None:
             log.error("%s", untracked)
@@ -64,11 +99,32 @@ def task(tree: DictConfig) -> Outcome:
     return outcome
 
 
+def _means(to: TrackingConfig) -> Means:
+    """MLflow is made ready while the server starts: it takes seconds, and none of them during the load."""
+    if not to.enabled:
+        return Means(SERVERS, SHOWN, settle=lambda: None)
+    opening = threading.Thread(target=_open_store, args=(_store(to),), daemon=True)
+    opening.start()
+    return Means(SERVERS, SHOWN, settle=opening.join)
+
+
+def _open_store(store: tracking.Store) -> None:
+    """Say at the beginning of a night, and not at its end, that nothing will be tracked."""
+    try:
+        tracking.open_store(store)
+    except TrackingError as failed:
+        log.warning("%s", failed)
+
+
+def _store(to: TrackingConfig) -> tracking.Store:
+    return tracking.Store(to.uri, to.experiment, to.artifacts)
+
+
 def _track(run_dir: RunDir, to: TrackingConfig) -> TrackingError | None:
     """Put the record into MLflow; a store that does not take it is an outcome, and the record stays."""
     if to.enabled:
         try:
-            tracking.track(run_dir, tracking.Store(to.uri, to.experiment, to.artifacts))
+            tracking.track(run_dir, _store(to))
         except TrackingError as failed:
             return failed
     return None
@@ -83,7 +139,11 @@ def _place(hydra_config: HydraConf) -> Place:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 when every job finished, 1 otherwise, 130 when interrupted."""
+    """Run the command line and exit: 0 when every job finished, 1 otherwise, 130 when interrupted.
+
+    The first Ctrl-C or SIGTERM starts nothing new, keeps what is complete and stops the server; the second does
+    not wait for that.
+    """
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed as Hydra would
     register()
@@ -97,11 +157,23 @@ def main() -> None:
         print(failed if isinstance(failed, ThorexpError) else explain(failed), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("Interrupted: complete jobs are kept, the server is being stopped.", file=sys.stderr)
+        print(
+            "Interrupted: complete jobs are kept, the server is being stopped; once more to stop now.", file=sys.stderr
+        )
         sys.exit(130)
     finally:
+        SHOWN.pause()
         SERVERS.close()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """Once: everything on the way out happens. The server's guard ends it when we do not get to that."""
+    signal.signal(signal.SIGTERM, _stop_now)
+    signal.signal(signal.SIGINT, _stop_now)
     raise KeyboardInterrupt
+
+
+def _stop_now(_signal: int, _frame: FrameType | None) -> None:
+    show_cursor = b"\x1b[?25h" if sys.stderr.isatty() else b""
+    os.write(sys.stderr.fileno(), show_cursor + b"Stopped at once.\n")
+    os._exit(130)

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 Play = Callable[[LoadPlan], RunRecord]
 SETTLE_S = 2.0
+POLL_S = 0.02
 
 State = Literal["verified", "no cache", "not verified", "warm"]
 
@@ -45,20 +46,23 @@ class Metrics:
     cache: PrefixCache | None
 
 
-def make_cold(base_url: str, warmup: LoadPlan, play: Play) -> Coldness:
+def make_cold(base_url: str, warmup: LoadPlan, play: Play) -> tuple[Coldness, Metrics | None]:
     """Play the warm-up, reset, and send the warm-up's first prompt again: it must find nothing.
 
-    LoadError when not one request of the warm-up succeeds.
+    With the state of the cache come the metrics as they are now, before the load; absent where there is no such
+    page. LoadError when not one request of the warm-up succeeds.
     """
+    cold = metrics_now(base_url)
     require_success(play(warmup), "warm-up")
+    warm = settled_metrics(base_url, cold, _tokens(warmup))
     if not reset_prefix_cache(base_url):
         log.warning("the server does not reset its prefix cache: the load may meet what earlier ones left")
-        return Coldness("not verified", None)
-    before = settled_metrics(base_url)
+        return Coldness("not verified", None), warm
     seen = warmup.requests[0]
     probe = replace(warmup, requests=(replace(seen, ask=replace(seen.ask, output_len=1)),))
     require_success(play(probe), "cache probe")
-    return judge_probe(before, settled_metrics(base_url, before, len(seen.ask.prompt)), len(seen.ask.prompt))
+    probed = settled_metrics(base_url, warm, _tokens(probe))
+    return judge_probe(warm, probed, _tokens(probe)), probed
 
 
 def judge_probe(before: Metrics | None, after: Metrics | None, prompt_len: int) -> Coldness:
@@ -74,29 +78,40 @@ def judge_probe(before: Metrics | None, after: Metrics | None, prompt_len: int) 
     return Coldness("verified" if found.queries >= prompt_len else "not verified", 0)
 
 
-def settled_metrics(base_url: str, since: Metrics | None = None, tokens: int = 0) -> Metrics | None:
-    """/metrics once its counters rest, and have moved by `tokens` queries where `since` is given.
+def settled_metrics(base_url: str, since: Metrics | None, tokens: int) -> Metrics | None:
+    """/metrics once its counters rest, and have moved by `tokens` queries since then.
 
     The engine reports a little after it answers; what has not come in 2 s is not waited for. Absent when the
     server has no such page.
     """
     deadline = time.monotonic() + SETTLE_S
-    before, now = None, _metrics(base_url)
+    before, now = None, metrics_now(base_url)
     while now is not None and now.cache is not None and time.monotonic() < deadline:
-        moved = since is None or since.cache is None or now.cache.queries >= since.cache.queries + tokens
-        if moved and before == now.cache:
+        if _has_moved(since, now.cache, tokens) and before == now.cache:
             break
-        time.sleep(0.1)
-        before, now = now.cache, _metrics(base_url)
+        time.sleep(POLL_S)
+        before, now = now.cache, metrics_now(base_url)
     return now
 
 
-def _metrics(base_url: str) -> Metrics | None:
+def _has_moved(since: Metrics | None, now: PrefixCache, tokens: int) -> bool:
+    """A server that has answered to be ready and counted no query has no cache to wait for."""
+    if since is None or since.cache is None or since.cache.queries == 0:
+        return True
+    return now.queries >= since.cache.queries + tokens
+
+
+def metrics_now(base_url: str) -> Metrics | None:
+    """The page as it is; absent when the server has none."""
     try:
         page = get_text(f"{base_url}/metrics")
     except HttpError:
         return None
     return Metrics(page, prefix_cache(page))
+
+
+def _tokens(plan: LoadPlan) -> int:
+    return sum(len(request.ask.prompt) for request in plan.requests)
 
 
 def require_success(run: RunRecord, what: str) -> None:

@@ -1,13 +1,13 @@
 """A composed Hydra tree becomes a JobConfig, or is refused by the name of what is wrong."""
 
-import copy
 import dataclasses
 import difflib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from thorexp.config import JobConfig
@@ -29,8 +29,12 @@ def job_config(tree: DictConfig) -> JobConfig:
     return job
 
 
+@cache
 def _schema(of: type) -> DictConfig:
-    """The typed tree, writable all the way down: OmegaConf would freeze what a frozen dataclass holds."""
+    """The typed tree, which a merge leaves as it is.
+
+    Writable all the way down: OmegaConf would freeze what a frozen dataclass holds.
+    """
     node: DictConfig = OmegaConf.structured(of)
     OmegaConf.set_readonly(node, False)
     for name, hint in get_type_hints(of).items():
@@ -41,9 +45,7 @@ def _schema(of: type) -> DictConfig:
 
 def composed(whole: DictConfig) -> tuple[JobConfig, frozenset[str]]:
     """From a tree that still has its `hydra` node: the job, and the engine arguments that were typed."""
-    tree = copy.deepcopy(whole)
-    with read_write(tree), open_dict(tree):
-        del tree["hydra"]
+    tree = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
     return job_config(tree), typed_engine_args(whole.hydra.overrides.task)
 
 

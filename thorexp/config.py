@@ -96,7 +96,10 @@ class HardwareConfig:
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """How the server is started and stopped. `base_url`: for `kind: attach`; `port` absent: any free one."""
+    """How the server is started and stopped. `base_url`: for `kind: attach`; `port` absent: any free one.
+
+    `drop_caches`: give back the page cache before a server starts, which takes root.
+    """
 
     kind: ServerKind
     command: str
@@ -106,6 +109,7 @@ class ServerConfig:
     ready_timeout_s: float
     stop_timeout_s: float
     memory_timeout_s: float
+    drop_caches: bool
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -162,8 +166,30 @@ class TrackingConfig:
 
 
 @dataclass(frozen=True)
+class SweepConfig:
+    """How many jobs follow each other.
+
+    `resume`: leave out points that have a finished record. `repeats`: how often each point runs, each time with
+    another seed. `cooldown_s`: idle before each job but the first; then, until the board's hottest sensor is
+    below `cooldown_below_c`, for `cooldown_timeout_s` at most. `lock`: one thorexp measures on a board at a
+    time; another waits `lock_wait_s`, 0 being not at all.
+    """
+
+    resume: bool
+    repeats: int
+    cooldown_s: float
+    cooldown_below_c: float | None
+    cooldown_timeout_s: float
+    lock: bool
+    lock_wait_s: float
+
+
+@dataclass(frozen=True)
 class JobConfig:
-    """Everything that one point of a sweep is made of. `engine`: any vLLM flag, as preset and typed."""
+    """Everything that one point of a sweep is made of. `engine`: any vLLM flag, as preset and typed.
+
+    `dry_run`: plan, check and start nothing.
+    """
 
     model: ModelConfig
     quantization: QuantizationConfig
@@ -174,4 +200,6 @@ class JobConfig:
     slo: SloConfig
     metrics: MetricsConfig
     tracking: TrackingConfig
+    sweep: SweepConfig
+    dry_run: bool
     engine: dict[str, Any] = field(default_factory=dict)

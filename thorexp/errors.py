@@ -5,7 +5,9 @@ ThorexpError
 │   └── FlagError     an engine argument that the vLLM to be run does not know
 ├── ServerError       no server, or no longer
 │   ├── StartError    it ended, or its time was up, before it was ready
+│   │   └── LacksMemoryError    for lack of memory, which may come back
 │   └── DeathError    it ended under load
+├── BusyError         another thorexp measures on this board; nothing was started
 ├── LoadError         the server stands, but not one request succeeded
 ├── RecordError       a run directory that cannot be read
 └── TrackingError     MLflow did not take the record, which is kept
@@ -59,8 +61,16 @@ class StartError(ServerError):
     """The server ended, or its time was up, before it was ready."""
 
 
+class LacksMemoryError(StartError):
+    """The server ended before it was ready for lack of memory; a second try may find more of it."""
+
+
 class DeathError(ServerError):
     """The server ended while a load was played against it."""
+
+
+class BusyError(ThorexpError):
+    """Another thorexp measures on this board; nothing was started."""
 
 
 class LoadError(ThorexpError):

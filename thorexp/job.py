@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from thorexp.measure.metrics import summarize
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
 from thorexp.prepare import PROBE_LEN, PreparedJob
+from thorexp.progress import Progress
 from thorexp.rundir import Record, RunDir
 from thorexp.serve.attach import attach
 from thorexp.serve.dummy_model import write_dummy_model
@@ -40,6 +41,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Means:
+    """What a job is done with. `settle` is called when the server is ready: it ends whatever else is at work
+    in this process, which would disturb the load.
+    """
+
+    servers: ServerPool
+    shown: Progress
+    settle: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """A job that has ended: its record, and what stopped it, if anything did."""
 
@@ -47,22 +59,28 @@ class Outcome:
     failure: ThorexpError | None
 
 
-def run(job: PreparedJob, servers: ServerPool, place: Place, config_yaml: str) -> Outcome:
+def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outcome:
     """Do it and keep it. A failed server or load is an outcome with its record; other errors are raised."""
-    started_at, failure, version = time.time(), None, None
+    started_at, failure = time.time(), None
     place.run_dir.begin()
     place.run_dir.write_text(rundir.CONFIG, config_yaml)
     place.run_dir.write_json(rundir.PLAN, job.plan.as_json())
     place.run_dir.write_json(rundir.ENGINE_ARGS, [asdict(arg) for arg in job.engine_args])
+    began, starts, version = time.monotonic(), means.servers.starts, None
+    start_s: float | None = None
+    ready: float | None = None
     try:
-        server = serve(job, servers, place.logs)
+        server = serve(job, means, place.logs)
         version = server.endpoint.version
-        keep_result(job, server.endpoint, measure(job, server, place.run_dir), place.run_dir)
+        start_s = time.monotonic() - began if means.servers.starts > starts else None
+        means.settle()
+        ready = time.monotonic()
+        keep_result(job, server.endpoint, measure(job, server, means.shown, place.run_dir), place.run_dir)
     except (ServerError, LoadError) as failed:
         failure = failed
         place.run_dir.write_text(rundir.ERROR, f"{failed}\n")
     if job.launch is not None:
-        keep_server_log(servers.log, place.run_dir)
+        keep_server_log(means.servers.log, place.run_dir)
     record = Record(
         schema=rundir.SCHEMA,
         id=uuid4().hex,
@@ -73,12 +91,14 @@ def run(job: PreparedJob, servers: ServerPool, place: Place, config_yaml: str) -
         sweep=place.sweep,
         tags=tags(job.config, version),
         error=None if failure is None else str(failure),
+        server_start_s=start_s,
+        measure_s=None if ready is None else time.monotonic() - ready,
     )
     place.run_dir.complete(record)
     return Outcome(record, failure)
 
 
-def serve(job: PreparedJob, servers: ServerPool, logs: Path) -> Server:
+def serve(job: PreparedJob, means: Means, logs: Path) -> Server:
     """The server that the job asks for: a running one that is the same, else a new one."""
     if job.launch is None:
         return attached(job)
@@ -89,7 +109,7 @@ def serve(job: PreparedJob, servers: ServerPool, logs: Path) -> Server:
             job.config.quantization.checkpoint,
             job.config.model.prompt_token_ids,
         )
-    return servers.acquire(job.launch, logs)
+    return means.servers.acquire(job.launch, logs, means.shown.server)
 
 
 def attached(job: PreparedJob) -> Server:
@@ -105,7 +125,7 @@ def attached(job: PreparedJob) -> Server:
     return server
 
 
-def measure(job: PreparedJob, server: Server, run_dir: RunDir) -> Measurement:
+def measure(job: PreparedJob, server: Server, shown: Progress, run_dir: RunDir) -> Measurement:
     """Warm up, make cold, play the plan, sum up. What came back is on disk before it is judged."""
     url = server.endpoint.base_url
     target = Target(url, server.endpoint.served_model)
@@ -115,12 +135,13 @@ def measure(job: PreparedJob, server: Server, run_dir: RunDir) -> Measurement:
         return play(plan, target, timeout_s=timeout_s, check_alive=server.check_alive)
 
     log.info("warm-up: %d requests", len(job.warmup.requests))
+    began = time.monotonic()
     with blaming(server):
-        coldness = make_cold(url, job.warmup, player)
-    before = settled_metrics(url)
+        coldness, before = make_cold(url, job.warmup, player)
+    warmup_s = time.monotonic() - began
     keep_metrics(before, run_dir, rundir.METRICS_BEFORE)
     log.info("load: %d requests, %s at once", len(job.plan.requests), job.plan.max_concurrency or "all")
-    played = player(job.plan)
+    played = play(job.plan, target, timeout_s=timeout_s, check_alive=server.check_alive, watch=shown.load)
     run_dir.write_jsonl(rundir.REQUESTS, map(asdict, played.requests))
     with blaming(server):
         require_success(played, "load")
@@ -129,7 +150,7 @@ def measure(job: PreparedJob, server: Server, run_dir: RunDir) -> Measurement:
     summary = summarize(played, job.config.metrics.percentiles, job.slo)
     after = settled_metrics(url, before, summary.total_input_tokens or 0)
     keep_metrics(after, run_dir, rundir.METRICS_AFTER)
-    return Measurement(summary, coldness, cache_use(before, after))
+    return Measurement(summary, warmup_s, coldness, cache_use(before, after))
 
 
 @contextmanager

@@ -16,9 +16,13 @@ from thorexp.serve.server import Endpoint, PrefixCache
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A load that was played, in numbers. `cache`: lookups of this load alone, absent if not counted."""
+    """A load that was played, in numbers. `cache`: lookups of this load alone, absent if not counted.
+
+    `warmup_s`: how long the warm-up before it took, with the proof that the cache is cold.
+    """
 
     summary: Summary
+    warmup_s: float
     coldness: Coldness
     cache: PrefixCache | None
 

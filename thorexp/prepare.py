@@ -3,8 +3,10 @@
 import hashlib
 import json
 import shlex
+import shutil
 from collections.abc import Set
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 from thorexp.config import JobConfig, ServerKind, Weights
@@ -14,7 +16,7 @@ from thorexp.measure.plan import LoadPlan, make_plan, make_warmup
 from thorexp.measure.workload import RandomWorkload
 from thorexp.serve.dummy_model import check_dummy_model
 from thorexp.serve.engine_args import EngineArg, check, resolve
-from thorexp.serve.flags import known_flags
+from thorexp.serve.flags import KnownFlags, known_flags
 from thorexp.serve.server import LaunchSpec
 
 # The first request to a fresh engine is a realistic one: four token ids have killed a worker (vLLM 0.32, CPU).
@@ -25,7 +27,10 @@ FLAGS_CACHE = Path.home() / ".cache" / "thorexp"
 
 @dataclass(frozen=True, slots=True)
 class PreparedJob:
-    """A job, checked. `launch` is absent when somebody else runs the server."""
+    """A job, checked. `launch` is absent when somebody else runs the server.
+
+    `vllm_version`: of the vLLM that will run, as its installation says; absent where that is not known.
+    """
 
     config: JobConfig
     plan: LoadPlan
@@ -33,13 +38,24 @@ class PreparedJob:
     slo: Slo
     engine_args: tuple[EngineArg, ...]
     launch: LaunchSpec | None
+    vllm_version: str | None
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether a vLLM would have to be here to say that it knows the engine arguments."""
+        return self.launch is not None and self.vllm_version is None
 
     @property
     def point(self) -> str:
-        """SHA-256 over what decides the result: the config without where it is tracked."""
+        """SHA-256 over what decides the result: the vLLM and the config, but for how a server is waited for,
+        where the result is tracked and what other jobs there are.
+        """
         values = asdict(self.config)
-        del values["tracking"]
-        return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
+        for key in ("tracking", "sweep", "dry_run"):
+            del values[key]
+        values["server"] = {key: values["server"][key] for key in ("kind", "command", "base_url", "env")}
+        content = json.dumps((values, self.vllm_version), sort_keys=True, default=str)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
@@ -66,6 +82,9 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
         seed=seed,
     )
     engine_args = resolve_engine_args(config, typed)
+    known = _known_flags(config)
+    if known is not None:
+        check(engine_args, known)
     return PreparedJob(
         config=config,
         plan=plan,
@@ -74,6 +93,7 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
         slo=Slo(config.slo.ttft_ms, config.slo.tpot_ms, config.slo.e2el_ms),
         engine_args=engine_args,
         launch=_launch(config, engine_args),
+        vllm_version=None if known is None else known.version,
     )
 
 
@@ -104,6 +124,22 @@ def resolve_engine_args(config: JobConfig, typed: Set[str]) -> tuple[EngineArg, 
     )
 
 
+def _known_flags(config: JobConfig) -> KnownFlags | None:
+    """Of the vLLM that will run; absent when that is somebody else's, or none is here and none will be started."""
+    command = tuple(shlex.split(config.server.command))
+    if config.server.kind is ServerKind.attach:
+        return None
+    if config.dry_run and command and shutil.which(command[0]) is None:
+        return None
+    return _flags_of(command)
+
+
+@cache
+def _flags_of(command: tuple[str, ...]) -> KnownFlags:
+    """Asked once a process: every job of a sweep needs them."""
+    return known_flags(command, FLAGS_CACHE)
+
+
 def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...]) -> LaunchSpec | None:
     server = config.server
     if server.kind is ServerKind.attach:
@@ -112,12 +148,10 @@ def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...]) -> LaunchSpec
         return None
     if config.model.weights is Weights.random:
         check_dummy_model(asdict(config.model.architecture), config.model.prompt_token_ids)
-    command = tuple(shlex.split(server.command))
-    check(engine_args, known_flags(command, FLAGS_CACHE))
     groups = (config.quantization, config.hardware, config.model, server)
     env = {name: value for group in groups for name, value in group.env.items()}
     return LaunchSpec(
-        command=command,
+        command=tuple(shlex.split(server.command)),
         model=served_from(config),
         args=engine_args,
         env=tuple(sorted(env.items())),
@@ -127,6 +161,7 @@ def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...]) -> LaunchSpec
         stop_timeout_s=server.stop_timeout_s,
         memory_timeout_s=server.memory_timeout_s,
         probe_len=PROBE_LEN,
+        drop_caches=server.drop_caches,
     )
 
 

@@ -4,10 +4,8 @@ Every file is written whole or not at all. `record.json` is written last: a dire
 schema, is complete, whatever else it holds; a directory that has none was interrupted.
 """
 
-import hashlib
 import json
 import os
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,8 +33,6 @@ FILES = (
     METRICS_AFTER, ERROR,
 )  # fmt: skip
 
-SWEEP = "sweep.json"  # beside the run directories of a sweep: what became of it
-
 Status = Literal["finished", "failed"]
 
 
@@ -44,8 +40,10 @@ Status = Literal["finished", "failed"]
 class Record:
     """What a complete run directory says of itself.
 
-    `id` is unique to this execution; `point` is a digest of the config and the same for every execution of
+    `id` is unique to this execution; `point` is a digest of what was asked and the same for every execution of
     it. `started_at` and `ended_at` are Unix seconds, labels only. `error` is absent when the job finished.
+    `server_start_s`: how long its server took to be ready, absent when it ran already; `measure_s`: from then
+    on to the end, absent when there was no server.
     """
 
     schema: int
@@ -57,6 +55,8 @@ class Record:
     sweep: str | None
     tags: dict[str, str]
     error: str | None = None
+    server_start_s: float | None = None
+    measure_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +142,6 @@ class RunDir:
                 ("says", str(other)),
                 ("try", "run the job again"),
             ) from None
-
-
-def sweep_id(directory: Path) -> str:
-    """A sweep's name in a store that several boards write to: its directory's, and which directory of which host."""
-    where = f"{platform.node()}:{directory.resolve()}"
-    return f"{directory.name}-{hashlib.sha256(where.encode()).hexdigest()[:6]}"
 
 
 def find_run_dirs(root: Path) -> tuple[RunDir, ...]:

@@ -3,6 +3,8 @@
 import gc
 import math
 import statistics
+import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +15,7 @@ from tests.records import MS, S, a_plan, some_asks
 from thorexp.errors import DeathError
 from thorexp.load.client import Target
 from thorexp.load.generator import play
+from thorexp.load.watch import LoadState
 from thorexp.measure.arrivals import arrival_offsets_ns
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
@@ -246,6 +249,96 @@ def test_a_fault_in_asking_is_not_taken_for_a_death() -> None:
     plan = a_plan(*some_asks(1), due_ns=(HOUR_NS,))
     with golden_server(Settings()) as server, pytest.raises(ZeroDivisionError):
         play(plan, a_target(server), timeout_s=2 * HOUR_NS / S, check_alive=broken)
+
+
+class Watcher:
+    """Keeps what it is told and by which thread; its server dies once it was told twice."""
+
+    def __init__(self) -> None:
+        self.told: list[LoadState] = []
+        self.threads: set[int] = set()
+
+    def __call__(self, state: LoadState) -> None:
+        self.told.append(state)
+        self.threads.add(threading.get_ident())
+
+    def check_alive(self) -> None:
+        if len(self.told) == 2:
+            raise DeathError("vLLM exited with code 1 under load.")
+
+
+@pytest.fixture(scope="module")
+def watched() -> tuple[Watcher, RunRecord]:
+    """One request that stalls after 2 of 4 tokens and one that is due in an hour, looked at until a death."""
+    watcher = Watcher()
+    plan = a_plan(*some_asks(2), due_ns=(0, HOUR_NS))
+    with golden_server(Settings(manner=Manner.STALLS)) as server:
+        run = play(plan, a_target(server), timeout_s=2 * HOUR_NS / S, check_alive=watcher.check_alive, watch=watcher)
+    return watcher, run
+
+
+def test_a_load_is_watched_while_it_is_played(watched: tuple[Watcher, RunRecord]) -> None:
+    """Told twice that none of two has ended, then that both have failed."""
+    assert [(0, 0, 2), (0, 0, 2), (2, 2, 2)] == [(each.done, each.failed, each.total) for each in watched[0].told]
+
+
+def test_watching_is_not_the_players_work(watched: tuple[Watcher, RunRecord]) -> None:
+    """No state is told by the thread whose loop stamps the tokens."""
+    assert watched[0].threads
+    assert threading.get_ident() not in watched[0].threads
+
+
+def test_the_last_look_is_no_part_of_the_run() -> None:
+    """A terminal that takes a while over the end of a load does not lengthen it."""
+    told_ns: list[int] = []
+
+    def watch(_state: LoadState) -> None:
+        told_ns.append(time.monotonic_ns())
+
+    with golden_server(Settings()) as server:
+        run = play(a_plan(*some_asks(3)), a_target(server), timeout_s=PATIENCE_S, check_alive=alive, watch=watch)
+    assert run.end_ns < told_ns[-1]
+
+
+def test_the_end_of_a_load_is_told_with_its_failures() -> None:
+    """Four requests, of which one is refused and one ends without a token."""
+    watcher = Watcher()
+    by_prompt = {1: Manner.BAD_REQUEST, 2: Manner.CLOSES}
+    with golden_server(Settings(by_prompt=by_prompt)) as server:
+        plan = a_plan(*some_asks(4), max_concurrency=2)
+        play(plan, a_target(server), timeout_s=PATIENCE_S, check_alive=alive, watch=watcher)
+    last = watcher.told[-1]
+    assert (4, 2, 4) == (last.done, last.failed, last.total)
+
+
+def test_looks_do_not_overlap() -> None:
+    """A look that lasts beyond the load's end is over before the last one begins."""
+    begun: list[int] = []
+    over: list[int] = []
+    first, second = some_asks(2)
+    with golden_server(Settings(together=2)) as server:
+
+        def slow(state: LoadState) -> None:
+            begun.append(state.done)
+            if len(begun) == 1:  # the server has been waiting for a second request
+                play(a_plan(second), a_target(server), timeout_s=PATIENCE_S, check_alive=alive)
+                time.sleep(0.2)
+            over.append(state.done)
+
+        play(a_plan(first), a_target(server), timeout_s=PATIENCE_S, check_alive=alive, watch=slow)
+    assert (0, 1) == (begun[0], begun[-1])
+    assert begun == over
+
+
+def test_a_fault_in_watching_is_not_taken_for_a_death() -> None:
+    """It comes out as it is."""
+
+    def broken(_state: LoadState) -> None:
+        raise ZeroDivisionError
+
+    plan = a_plan(*some_asks(1), due_ns=(HOUR_NS,))
+    with golden_server(Settings()) as server, pytest.raises(ZeroDivisionError):
+        play(plan, a_target(server), timeout_s=2 * HOUR_NS / S, check_alive=alive, watch=broken)
 
 
 def test_garbage_is_collected_again_after_a_run(measured: tuple[RunRecord, Truth]) -> None:

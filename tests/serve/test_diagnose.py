@@ -128,3 +128,47 @@ def test_what_fails_a_validation_is_the_cause() -> None:
     """Pydantic tells what is wrong on the line after its exception."""
     log = "pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig\n  Value error, no such x\n"
     assert "Value error, no such x" == diagnose(log, 1).cause
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB",
+        "ValueError: Free memory on device cuda:0 (20.1/122.8 GiB) on startup is less than desired GPU memory "
+        "utilization (0.9, 110.5 GiB).",
+        "ValueError: No available memory for the cache blocks.",
+        "OSError: [Errno 12] Cannot allocate memory",
+        "NvMapMemAllocInternalTagged: 1075072515 error 12",
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'E': -9}",
+    ],
+)
+def test_a_lack_of_memory_may_pass(line: str) -> None:
+    """What the server before held may come back, so that another try can succeed."""
+    assert diagnose(f"{line}\n", 1).lacks_memory
+
+
+def test_a_silent_kill_may_pass() -> None:
+    """The kernel's out-of-memory killer makes room as well."""
+    assert diagnose("INFO 11-24 14:20:01 [x.py:1] loading weights\n", -9).lacks_memory
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device",
+        "OSError: [Errno 98] Address already in use",
+        "ValueError: User-specified max_model_len (50000) is greater than the derived max_model_len "
+        "(max_position_embeddings=40960)",
+        "RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {'E': 1}",
+        "KeyError: 'rope'",
+        "",
+    ],
+)
+def test_what_is_no_lack_of_memory_does_not_pass(line: str) -> None:
+    """A second try would take as long, and fail as the first."""
+    assert not diagnose(f"{line}\n", 1).lacks_memory
+
+
+def test_what_vllm_prints_of_its_config_is_no_lack_of_memory() -> None:
+    """Of all that the log says the cause alone decides."""
+    assert not diagnose(NO_KERNEL, 1).lacks_memory

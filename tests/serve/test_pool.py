@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from thorexp.errors import DeathError, StartError
+from thorexp.errors import DeathError, LacksMemoryError, StartError
+from thorexp.serve.phase import Phase, unwatched
 from thorexp.serve.pool import ServerPool
 from thorexp.serve.server import Endpoint, LaunchSpec
 
@@ -17,7 +18,7 @@ B = replace(A, model="b")
 class Recorded:
     """A server that only notes what happens to it."""
 
-    def __init__(self, spec: LaunchSpec, log: Path) -> None:
+    def __init__(self, spec: LaunchSpec, log: Path, watch: Callable[[Phase], None] = unwatched) -> None:
         self.endpoint = Endpoint("http://127.0.0.1:1", spec.model, None)
         self.log = log
         self.dead = False
@@ -33,14 +34,20 @@ class Recorded:
         self.stops += 1
 
 
-def refusing(times: list[int]) -> Callable[[LaunchSpec, Path], Recorded]:
-    """A start that always fails, counting."""
+class Failing:
+    """A start that fails with these errors, one after the other, and then succeeds."""
 
-    def start(spec: LaunchSpec, log: Path) -> Recorded:
-        times.append(1)
-        raise StartError("out of memory")
+    def __init__(self, *errors: StartError) -> None:
+        self.errors = list(errors)
+        self.logs: list[Path] = []
 
-    return start
+    def __call__(self, spec: LaunchSpec, log: Path, watch: Callable[[Phase], None]) -> Recorded:
+        """Each try writes a log, as a process does."""
+        log.write_text(spec.model)
+        self.logs.append(log)
+        if self.errors:
+            raise self.errors.pop(0)
+        return Recorded(spec, log)
 
 
 def test_the_same_spec_gets_the_same_server(tmp_path: Path) -> None:
@@ -70,12 +77,86 @@ def test_a_server_that_died_meanwhile_is_started_again(tmp_path: Path) -> None:
 
 def test_a_server_that_could_not_start_is_not_tried_again(tmp_path: Path) -> None:
     """The rest of its group fails at once, and other servers still start."""
-    times: list[int] = []
-    pool = ServerPool(refusing(times))
+    pool = ServerPool(start := Failing(StartError("no kernel")))
     for _ in range(2):
-        with pytest.raises(StartError, match="out of memory"):
+        with pytest.raises(StartError, match="no kernel"):
             pool.acquire(A, tmp_path)
-    assert 1 == len(times)
+    assert (1, 1) == (len(start.logs), pool.starts)
+    assert "b" == pool.acquire(B, tmp_path).endpoint.served_model
+
+
+def test_a_server_that_is_given_more_time_is_tried_again(tmp_path: Path) -> None:
+    """It may have been slow."""
+    pool = ServerPool(start := Failing(StartError("not ready after 1 s")))
+    with pytest.raises(StartError):
+        pool.acquire(A, tmp_path)
+    pool.acquire(replace(A, ready_timeout_s=2), tmp_path)
+    assert 2 == len(start.logs)
+
+
+def test_a_server_that_lacked_memory_is_tried_once_more(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What the one before held may be back by then; that it was is said."""
+    pool = ServerPool(start := Failing(LacksMemoryError("out of memory")))
+    assert "a" == pool.acquire(A, tmp_path).endpoint.served_model
+    assert (2, 2) == (len(start.logs), pool.starts)
+    assert "out of memory" in caplog.text
+
+
+def test_a_server_that_lacks_memory_twice_has_failed(tmp_path: Path) -> None:
+    """There is no third try, nor one for a later job."""
+    pool = ServerPool(start := Failing(LacksMemoryError("first"), LacksMemoryError("second")))
+    for _ in range(2):
+        with pytest.raises(LacksMemoryError, match="second"):
+            pool.acquire(A, tmp_path)
+    assert 2 == len(start.logs)
+
+
+def test_a_second_try_that_fails_otherwise_has_failed(tmp_path: Path) -> None:
+    """Its own reason is the one that counts."""
+    pool = ServerPool(start := Failing(LacksMemoryError("out of memory"), StartError("no kernel")))
+    with pytest.raises(StartError, match="no kernel"):
+        pool.acquire(A, tmp_path)
+    assert 2 == len(start.logs)
+
+
+def test_each_try_has_a_log_of_its_own(tmp_path: Path) -> None:
+    """The first tells why there was a second, and the last is the one to read."""
+    pool = ServerPool(start := Failing(LacksMemoryError("out of memory")))
+    pool.acquire(A, tmp_path)
+    assert (2, start.logs[-1]) == (len(set(start.logs)), pool.log)
+
+
+def test_a_sweep_that_goes_on_keeps_the_logs_of_before(tmp_path: Path) -> None:
+    """Another process starts the same servers, and overwrites nothing."""
+    logs = []
+    for _ in range(2):
+        pool = ServerPool(start := Failing())
+        pool.acquire(A, tmp_path)
+        pool.acquire(B, tmp_path)
+        logs += start.logs
+    assert (4, {"a", "b"}) == (len(set(logs)), {log.read_text() for log in logs})
+
+
+def test_a_log_that_was_taken_away_makes_no_two_of_one_name(tmp_path: Path) -> None:
+    """Somebody who frees a disk takes the oldest."""
+    for _ in range(2):
+        ServerPool(Failing()).acquire(A, tmp_path)
+    oldest, latest = sorted(tmp_path.glob("*.log"))
+    oldest.unlink()
+    latest.write_text("of before")
+    ServerPool(Failing()).acquire(A, tmp_path)
+    assert "of before" == latest.read_text()
+
+
+def test_a_refusal_that_is_repeated_names_its_own_log(tmp_path: Path) -> None:
+    """Not that of the server that ran in between."""
+    pool = ServerPool(start := Failing(StartError("no kernel")))
+    with pytest.raises(StartError):
+        pool.acquire(A, tmp_path)
+    pool.acquire(B, tmp_path)
+    with pytest.raises(StartError):
+        pool.acquire(A, tmp_path)
+    assert start.logs[0] == pool.log
 
 
 def test_closing_ends_the_server(tmp_path: Path) -> None:

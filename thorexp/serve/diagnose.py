@@ -11,11 +11,15 @@ SIGKILL = -9
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """`cause`: the telling line of the log. `remedy`: absent for what is not known. `last`: the log's end."""
+    """`cause`: the telling line of the log. `remedy`: absent for what is not known. `last`: the log's end.
+
+    `lacks_memory`: another try may find more of it.
+    """
 
     cause: str
     remedy: str | None
     last: tuple[str, ...]
+    lacks_memory: bool = False
 
 
 # The first that a line matches wins, so the particular stands before the general. Sources: vLLM 0.32 run on a
@@ -58,6 +62,12 @@ KNOWN: tuple[tuple[str, str], ...] = (
     (r"^(?:ModuleNotFoundError|ImportError): ", "install what is missing into the environment that vLLM runs in"),
 )  # fmt: skip
 
+LACKS_MEMORY = re.compile(
+    r"Free memory on device .* is less than|No available memory for|out of memory|OutOfMemoryError|"
+    r"Cannot allocate memory|NvMapMemAlloc|Failed core proc\(s\): .*: -9|"
+    r"Worker proc \S+ died unexpectedly.*: -9"
+)
+
 PREFIX = re.compile(
     r"^\s*(?:\([\w.]+ ?pid=\d+\)\s*)?(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d [\d:]+ (?:\[[^\]]+\] ?)?)?"
 )
@@ -76,12 +86,14 @@ def diagnose(log: str, returncode: int | None) -> Diagnosis:
     lines = _stripped(line for line in printed if not CHATTER.match(line))
     for pattern, remedy in KNOWN:
         if found := _last_match(re.compile(pattern), lines):
-            return Diagnosis(found.string[:LONGEST], remedy.format(*found.groups()), last)
+            memory = LACKS_MEMORY.search(found.string) is not None
+            return Diagnosis(found.string[:LONGEST], remedy.format(*found.groups()), last, memory)
     if returncode == SIGKILL:
         return Diagnosis(
             "it was killed (SIGKILL), most likely for lack of memory",
             "engine.gpu_memory_utilization=0.7 or a smaller model; `dmesg` says who killed it",
             last,
+            lacks_memory=True,
         )
     exceptions = [line for line in lines if EXCEPTION.match(line)]
     telling = [line for line in exceptions if not GENERIC.search(line)]

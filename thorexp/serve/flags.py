@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thorexp.errors import ConfigError
+from thorexp.serve.guard import die_with_parent
 
 HELP_TIMEOUT_S = 300
 
@@ -93,7 +94,9 @@ def _help(command: tuple[str, ...]) -> str:
 
 def _run(words: list[str]) -> "subprocess.CompletedProcess[str]":
     try:
-        return subprocess.run(words, capture_output=True, text=True, timeout=HELP_TIMEOUT_S, check=False)
+        return subprocess.run(
+            words, capture_output=True, text=True, timeout=HELP_TIMEOUT_S, check=False, preexec_fn=die_with_parent
+        )
     except (OSError, subprocess.TimeoutExpired) as failed:
         return subprocess.CompletedProcess(words, 1, "", str(failed))
 

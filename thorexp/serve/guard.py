@@ -38,9 +38,14 @@ def main(grace_s: float, command: list[str]) -> int:
     return 0
 
 
+def die_with_parent() -> None:
+    """In a child, before it becomes another program: be killed when the process that started it dies."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def _as_server() -> None:
     """In the child: die with the guard, and take signals again."""
-    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    die_with_parent()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

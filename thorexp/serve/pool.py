@@ -2,31 +2,46 @@
 
 import logging
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from typing import Protocol
 
-from thorexp.errors import ServerError, StartError
+from thorexp.errors import LacksMemoryError, ServerError, StartError
 from thorexp.serve import process
+from thorexp.serve.phase import Phase, unwatched
 from thorexp.serve.server import LaunchSpec, Server
 
 _log = logging.getLogger(__name__)
 
+Watch = Callable[[Phase], None]
+
+
+class Start(Protocol):
+    """How a server is started: its log, and who is told what it is doing meanwhile."""
+
+    def __call__(self, spec: LaunchSpec, log: Path, watch: Watch) -> Server:
+        """A server that is ready; StartError when it does not get there."""
+
 
 class ServerPool:
-    """Holds the server that runs now. `log`: of the last server asked for, be it running or failed."""
+    """Holds the server that runs now. `log`: of the last server asked for, be it running or failed.
 
-    def __init__(self, start: Callable[[LaunchSpec, Path], Server] = process.start) -> None:
+    `starts` counts servers that were started, tries that failed included.
+    """
+
+    def __init__(self, start: Start = process.start) -> None:
         self._start = start
         self._server: Server | None = None
         self._fingerprint: str | None = None
-        self._refusals: dict[tuple[str, float], tuple[StartError, Path]] = {}
+        self._refusals: dict[tuple[str, float], tuple[StartError, Path | None]] = {}
         self.log: Path | None = None
         self.starts = 0
 
-    def acquire(self, spec: LaunchSpec, logs: Path) -> Server:
+    def acquire(self, spec: LaunchSpec, logs: Path, watch: Watch = unwatched) -> Server:
         """The running server if it is the same, else a new one in its place.
 
-        A server that could not start in the time it was given is not tried again: the same StartError comes
-        at once.
+        One that lacked memory is tried once more, now that what it held is back. A server that could not start
+        in the time it was given is not tried again by later jobs: the same StartError comes at once.
         """
         attempt = (spec.fingerprint, spec.ready_timeout_s)
         if refused := self._refusals.get(attempt):
@@ -35,15 +50,27 @@ class ServerPool:
         if self._server is not None and self._fingerprint == spec.fingerprint and self._alive(self._server):
             return self._server
         self.discard()
-        self.log = logs / f"server-{self.starts}-{spec.fingerprint[:8]}.log"
-        self.starts += 1
         try:
-            self._server = self._start(spec, self.log)
+            self._server = self._started(spec, logs, watch)
         except StartError as error:
             self._refusals[attempt] = (error, self.log)
             raise
         self._fingerprint = spec.fingerprint
         return self._server
+
+    def _started(self, spec: LaunchSpec, logs: Path, watch: Watch) -> Server:
+        try:
+            return self._start(spec, self._next_log(spec, logs), watch)
+        except LacksMemoryError as lacking:
+            _log.warning("server: started once more, since it lacked memory: %s", lacking.headline)
+            return self._start(spec, self._next_log(spec, logs), watch)
+
+    def _next_log(self, spec: LaunchSpec, logs: Path) -> Path:
+        """A file of its own: a sweep that goes on keeps the logs of the servers before."""
+        number = next(i for i in count() if not any(logs.glob(f"server-{i}-*.log")))
+        self.log = logs / f"server-{number}-{spec.fingerprint[:8]}.log"
+        self.starts += 1
+        return self.log
 
     def discard(self) -> None:
         """Stop the server that runs now, if any."""

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
-from thorexp.errors import DeathError, StartError
-from thorexp.serve import guard
-from thorexp.serve.diagnose import diagnose
+from thorexp.errors import DeathError, LacksMemoryError, StartError
+from thorexp.serve import guard, memory
+from thorexp.serve.diagnose import Diagnosis, diagnose
+from thorexp.serve.phase import Phase, phase_of, unwatched
 from thorexp.serve.server import Endpoint, LaunchSpec, can_listen, claim_port, url_of, wait_ready
 
 _log = logging.getLogger(__name__)
@@ -23,7 +25,8 @@ _log = logging.getLogger(__name__)
 ORPHAN_GRACE_S = 2.0
 # What the guard needs beyond the grace: it waits twice this long at most for what SIGKILL does not end.
 GUARD_S = 3 * guard.KILL_S
-GIB = 1 << 30
+# Of a log that may be long: the lines that tell the phase are the last.
+TAIL_BYTES = 32_768
 
 
 class VllmProcess:
@@ -35,7 +38,7 @@ class VllmProcess:
         self.log = log
         self._printed: tuple[str, ...] | None = None
         self.endpoint = Endpoint(url_of(spec.host, port), spec.model, None)
-        self._free_before = psutil.virtual_memory().available
+        self._free_before = memory.available()
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as output:
             self._guard = subprocess.Popen(
@@ -48,21 +51,28 @@ class VllmProcess:
                 start_new_session=True,
             )
 
-    def wait_ready(self) -> None:
-        """Wait until it completes prompts; StartError, and nothing left of it, when it does not."""
+    def wait_ready(self, watch: Callable[[Phase], None] = unwatched) -> None:
+        """Wait until it completes prompts; StartError, and nothing left of it, when it does not.
+
+        `watch` is told meanwhile what it is doing.
+        """
+
+        def check() -> None:
+            self.check_alive()
+            watch(phase_of(self._tail()))
+
         try:
-            self.endpoint = wait_ready(
-                self.endpoint.base_url, self._spec.ready_timeout_s, self.check_alive, self._spec.probe_len
-            )
+            self.endpoint = wait_ready(self.endpoint.base_url, self._spec.ready_timeout_s, check, self._spec.probe_len)
         except DeathError as died:
             self.stop()
-            raise StartError(died.headline, *((fact.label, fact.text) for fact in died.facts)) from None
+            raise _not_started(died, self._diagnosis(self._exit_code())) from None
         except StartError as late:
             self.stop()
-            raise _with_log(late, self.log) from None
+            raise _with_log(late, self.log, self._diagnosis(None)) from None
         except BaseException:
             self.stop()
             raise
+        watch(Phase("ready"))
 
     def check_alive(self) -> None:
         """DeathError, with what its log says, when it has ended."""
@@ -77,7 +87,7 @@ class VllmProcess:
             self._wait_for_guard()
         self._kill_unguarded()
         self._wait_for_port()
-        self._wait_for_memory()
+        memory.wait_until_back(self._free_before, self._spec.memory_timeout_s)
 
     def _wait_for_guard(self) -> None:
         try:
@@ -104,7 +114,7 @@ class VllmProcess:
 
     def _death(self) -> DeathError:
         code = self._exit_code()
-        said = diagnose(self.log.read_text(encoding="utf-8", errors="replace"), code)
+        said = self._diagnosis(code)
         ended = "ended" if code is None else f"exited with code {code}"
         return DeathError(
             f"vLLM {ended}: {said.cause}",
@@ -112,6 +122,14 @@ class VllmProcess:
             ("last", "\n".join(said.last)),
             ("try", said.remedy or "the log above the last lines tells more"),
         )
+
+    def _diagnosis(self, code: int | None) -> Diagnosis:
+        return diagnose(self.log.read_text(encoding="utf-8", errors="replace"), code)
+
+    def _tail(self) -> str:
+        with self.log.open("rb") as printed:
+            printed.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
+            return printed.read().decode("utf-8", "replace")
 
     def _exit_code(self) -> int | None:
         """The server's; absent when the guard itself was killed."""
@@ -137,29 +155,16 @@ class VllmProcess:
                 return
             time.sleep(0.1)
 
-    def _wait_for_memory(self) -> None:
-        """On unified memory the next server fails if it starts before the last one's memory is back."""
-        slack = max(GIB, psutil.virtual_memory().total // 20)
-        deadline = time.monotonic() + self._spec.memory_timeout_s
-        while (available := psutil.virtual_memory().available) < self._free_before - slack:
-            if time.monotonic() >= deadline:
-                _log.warning(
-                    "%.1f GiB were free before the server, %.1f GiB are after it; "
-                    "if the next one lacks memory: sync; echo 3 | sudo tee /proc/sys/vm/drop_caches",
-                    self._free_before / GIB,
-                    available / GIB,
-                )
-                return
-            time.sleep(0.2)
 
-
-def start(spec: LaunchSpec, log: Path) -> VllmProcess:
+def start(spec: LaunchSpec, log: Path, watch: Callable[[Phase], None] = unwatched) -> VllmProcess:
     """Start it and wait until it is ready; StartError, with the cause, when it does not get there."""
     port = _claim(spec)
+    if spec.drop_caches:
+        memory.drop_page_cache()
     _log.info("server: starting %s, log in %s", spec.model, log)
     began = time.monotonic()
     server = VllmProcess(spec, port, log)
-    server.wait_ready()
+    server.wait_ready(watch)
     _log.info("server: ready after %.0f s", time.monotonic() - began)
     return server
 
@@ -195,9 +200,16 @@ def _holder(port: int) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-def _with_log(error: StartError, log: Path) -> StartError:
+def _not_started(died: DeathError, said: Diagnosis) -> StartError:
+    return _kind(said)(died.headline, *((fact.label, fact.text) for fact in died.facts))
+
+
+def _with_log(error: StartError, log: Path, said: Diagnosis) -> StartError:
     """What the log is known to mean replaces the general advice."""
-    said = diagnose(log.read_text(encoding="utf-8", errors="replace"), None)
     facts = [(fact.label, fact.text) for fact in error.facts if fact.label != "try" or said.remedy is None]
     known = [] if said.remedy is None else [("cause", said.cause), ("try", said.remedy)]
-    return StartError(error.headline, ("log", str(log)), ("last", "\n".join(said.last)), *facts, *known)
+    return _kind(said)(error.headline, ("log", str(log)), ("last", "\n".join(said.last)), *facts, *known)
+
+
+def _kind(said: Diagnosis) -> type[StartError]:
+    return LacksMemoryError if said.lacks_memory else StartError

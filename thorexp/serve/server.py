@@ -54,6 +54,7 @@ class LaunchSpec:
     """Everything that decides a server, and how long its owner waits for it.
 
     `port` absent: any free one. `probe_len`: tokens in the prompt of the completion that shows it ready.
+    `drop_caches`: give back the page cache before it starts.
     """
 
     command: tuple[str, ...]
@@ -66,6 +67,7 @@ class LaunchSpec:
     stop_timeout_s: float
     memory_timeout_s: float
     probe_len: int
+    drop_caches: bool = False
 
     @property
     def fingerprint(self) -> str:

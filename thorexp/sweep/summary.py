@@ -1,123 +1,120 @@
-"""The sweep as one table, and as one run of its own in MLflow."""
+"""A sweep that has ended, as rows: every point by what it measured, the best first."""
 
-import io
-import logging
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from rich.console import Console
-from rich.table import Table
+from thorexp.measure.stats import Agreement, agreement
+from thorexp.rundir import RECORD, RESULT, RunDir
+from thorexp.sweep.jobs import apart, apart_in_columns
 
-from thorexp import tracking
-from thorexp.config import TrackingConfig
-from thorexp.errors import TrackingError
-from thorexp.rundir import RECORD, RESULT, SWEEP, RunDir, sweep_id
+SPREAD = 0.05  # repeats that differ by more are no single number
+State = Literal["finished", "failed", "not run"]
 
-log = logging.getLogger(__name__)
 
-WIDTH = 100
-SUMMARY = "summary.txt"
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One metric of a result: its key in result.json, its heading, and whether more of it is better."""
+
+    key: str
+    heading: str
+    more_is_better: bool = False
+
+
 COLUMNS = (
-    ("tok/s", "output_throughput"),
-    ("TTFT p50", "median_ttft_ms"),
-    ("TTFT p99", "p99_ttft_ms"),
-    ("TPOT p50", "median_tpot_ms"),
-    ("ITL p99", "p99_itl_ms"),
+    Column("output_throughput", "tok/s", more_is_better=True),
+    Column("median_ttft_ms", "TTFT p50"),
+    Column("p99_ttft_ms", "TTFT p99"),
+    Column("median_tpot_ms", "TPOT p50"),
+    Column("p99_tpot_ms", "TPOT p99"),
+    Column("median_itl_ms", "ITL p50"),
+    Column("p99_itl_ms", "ITL p99"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point that has ended; `error` is absent when it finished and is tracked."""
+    """One job of the sweep: `base` is that of its first repeat, `error` absent when it finished and is tracked.
+
+    `directory` is absent for a job that was not run.
+    """
 
     overrides: tuple[str, ...]
-    directory: Path
-    error: str | None
+    base: str
+    directory: Path | None
+    state: State
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class SweepResult:
-    """A sweep that has ended, with the points that ran of those `asked` for. `started_at` in Unix seconds."""
+class Row:
+    """A point with its repeats. `values`: by the key of a column, absent where nothing was measured.
 
-    directory: Path
-    points: tuple[Point, ...]
-    asked: int
-    started_at: float
+    `short`: its name where the keys stand in the heading of a table.
+    """
 
-    @property
-    def failed(self) -> int:
-        """How many points have an error."""
-        return sum(point.error is not None for point in self.points)
-
-
-def keep_sweep(sweep: SweepResult) -> tracking.SweepRecord:
-    """Print the table, and keep it in the sweep directory with what a replay of tracking needs."""
-    kept, record = RunDir(sweep.directory), _record(sweep)
-    kept.write_text(SUMMARY, text(sweep))
-    kept.write_json(SWEEP, asdict(record) | {"directory": str(record.directory)})
-    print(text(sweep), end="", flush=True)
-    return record
+    name: str
+    short: str
+    state: State
+    values: Mapping[str, Agreement]
+    errors: tuple[str, ...]
+    directories: tuple[Path, ...]
 
 
-def track_sweep(record: tracking.SweepRecord, to: TrackingConfig) -> None:
-    """Give the sweep a run of its own in MLflow; a store that is down is said, and does not fail the sweep."""
-    if to.enabled:
-        try:
-            tracking.track_sweep(record, tracking.Store(to.uri, to.experiment, to.artifacts))
-        except TrackingError as failed:
-            log.error("%s", failed)
+def rows(points: Sequence[Point]) -> tuple[str, tuple[Row, ...]]:
+    """The heading of their names, and one row a point, repeats together.
+
+    By falling output throughput, those without any last.
+    """
+    bases: dict[str, list[Point]] = {}
+    for point in points:
+        bases.setdefault(point.base, []).append(point)
+    overrides = [repeats[0].overrides for repeats in bases.values()]
+    heading, shorts = apart_in_columns(overrides)
+    named = zip(apart(overrides), shorts, bases.values(), strict=True)
+    return heading, tuple(sorted((_row(*each) for each in named), key=_rank))
 
 
-def text(sweep: SweepResult) -> str:
-    """One row a point: what it measured, or the first line of why it did not. Fits 100 columns."""
-    page = io.StringIO()
-    console = Console(file=page, width=WIDTH, no_color=True)
-    title = f"{len(sweep.points)} of {sweep.asked} points ran, {sweep.failed} failed: {sweep.directory}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("point", overflow="fold")
-    for heading, _ in COLUMNS:
-        table.add_column(heading, justify="right")
-    names = _names(sweep.points)
-    for name, point in zip(names, sweep.points, strict=True):
-        table.add_row(name, *_cells(point))
-    console.print(table)
-    for name, point in zip(names, sweep.points, strict=True):
-        if point.error is not None:
-            console.print(f"{name}\n{point.error}\n", markup=False, highlight=False)
-    return page.getvalue()
+def best(table: Sequence[Row]) -> dict[str, float]:
+    """The best median of each column, by its key; nothing for a column that only one row has."""
+    found = {}
+    for column in COLUMNS:
+        medians = [row.values[column.key].median for row in table if column.key in row.values]
+        if len(medians) > 1:
+            found[column.key] = max(medians) if column.more_is_better else min(medians)
+    return found
 
 
-def _names(points: Sequence[Point]) -> list[str]:
-    """Each point by what sets it apart: the overrides that all share are left out."""
-    shared = set.intersection(*(set(point.overrides) for point in points)) if len(points) > 1 else set()
-    return [" ".join(word for word in point.overrides if word not in shared) or "-" for point in points]
+def disagreements(row: Row) -> tuple[str, ...]:
+    """What is said of a row whose repeats spread more than 5 %."""
+    return tuple(
+        f"{column.heading} {100 * value.spread:.1f} %"
+        for column in COLUMNS
+        if (value := row.values.get(column.key)) is not None and value.spread is not None and value.spread > SPREAD
+    )
 
 
-def _cells(point: Point) -> Sequence[str]:
-    result = _result(point)
-    if not result:
-        return ("failed", *("-" for _ in COLUMNS[1:]))
-    values = (result.get(key) for _, key in COLUMNS)
-    return ["-" if value is None else f"{value:.2f}" for value in values]
+def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
+    results = [_result(point.directory) for point in repeats if point.directory is not None]
+    measured = {column.key: [r[column.key] for r in results if r.get(column.key) is not None] for column in COLUMNS}
+    states = {point.state for point in repeats}
+    return Row(
+        name=name,
+        short=short,
+        state="failed" if "failed" in states else "not run" if "not run" in states else "finished",
+        values={key: value for key, sample in measured.items() if (value := agreement(sample)) is not None},
+        errors=tuple(dict.fromkeys(point.error for point in repeats if point.error is not None)),
+        directories=tuple(point.directory for point in repeats if point.directory is not None),
+    )
 
 
-def _result(point: Point) -> dict[str, float]:
-    run_dir = RunDir(point.directory)
+def _result(directory: Path) -> dict[str, Any]:
+    run_dir = RunDir(directory)
     finished = run_dir.has(RECORD) and run_dir.record().status == "finished"
     return dict(run_dir.read_json(RESULT)) if finished else {}
 
 
-def _record(sweep: SweepResult) -> tracking.SweepRecord:
-    return tracking.SweepRecord(
-        id=sweep_id(sweep.directory),
-        command=" ".join(sys.argv[1:]),
-        started_at=sweep.started_at,
-        ended_at=time.time(),
-        finished=len(sweep.points) - sweep.failed,
-        failed=sweep.failed,
-        tags={},
-        directory=sweep.directory,
-    )
+def _rank(row: Row) -> float:
+    throughput = row.values.get("output_throughput")
+    return float("inf") if throughput is None else -throughput.median

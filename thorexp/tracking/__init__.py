@@ -5,10 +5,11 @@ tracking one directory twice leaves one run. `import mlflow` takes seconds: only
 """
 
 from thorexp.rundir import RunDir
-from thorexp.tracking.store import Store, put, warm_up
-from thorexp.tracking.view import SweepRecord, view_of_job, view_of_sweep
+from thorexp.sweepdir import SweepRecord
+from thorexp.tracking.store import Store, close_abandoned, open_store, put, warm_up
+from thorexp.tracking.view import view_of_job, view_of_sweep
 
-__all__ = ["Store", "SweepRecord", "track", "track_sweep", "warm_up"]
+__all__ = ["Store", "close_abandoned", "open_store", "track", "track_sweep", "warm_up"]
 
 
 def track(run_dir: RunDir, store: Store) -> str:
@@ -21,7 +22,7 @@ def track(run_dir: RunDir, store: Store) -> str:
 
 
 def track_sweep(sweep: SweepRecord, store: Store) -> str:
-    """The id of the sweep's one MLflow run, FAILED when any of its points failed.
+    """The id of the sweep's one MLflow run, FAILED when any of its points failed; filled again when it went on.
 
     TrackingError when MLflow did not take it; the replay that it names tracks the sweep's jobs.
     """

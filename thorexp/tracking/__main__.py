@@ -9,8 +9,9 @@ from pathlib import Path
 
 from thorexp.errors import RecordError, ThorexpError
 from thorexp.rundir import CONFIG, RunDir, find_run_dirs
+from thorexp.sweepdir import SWEEP, read_sweep
 from thorexp.tracking.store import Store, put
-from thorexp.tracking.view import View, read_config, read_sweep, view_of_job, view_of_sweep
+from thorexp.tracking.view import View, read_config, view_of_job, view_of_sweep
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,13 +32,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _found(roots: Sequence[Path]) -> Iterator[tuple[Path, Callable[[], View], RunDir]]:
     """Where it is, how it is viewed, and the run directory whose config says where it goes.
 
-    A root without a complete record is passed on, to fail in its turn. A sweep follows its jobs.
+    A root without a complete record is passed on, to fail in its turn. Sweeps follow their jobs.
     """
     for root in roots:
         found = find_run_dirs(root) or (RunDir(root),)
         yield from ((run_dir.path, partial(view_of_job, run_dir), run_dir) for run_dir in found)
-        if (sweep := read_sweep(root)) is not None:
-            yield root, partial(view_of_sweep, sweep), found[0]
+        yield from ((path.parent, partial(_view_of_sweep, path.parent), found[0]) for path in sorted(root.rglob(SWEEP)))
+
+
+def _view_of_sweep(root: Path) -> View:
+    sweep = read_sweep(root)
+    assert sweep is not None
+    return view_of_sweep(sweep)
 
 
 def _store(run_dir: RunDir, given: dict[str, str]) -> Store:

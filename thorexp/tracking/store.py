@@ -1,18 +1,21 @@
 """A view put into an MLflow store, once."""
 
-import fcntl
 import logging
 import os
+import platform
 import shlex
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import psutil
+
 from thorexp.errors import TrackingError
+from thorexp.tracking.database import alone, database_of
 from thorexp.tracking.view import View, masked
 
 if TYPE_CHECKING:
@@ -43,6 +46,12 @@ class Tracked:
     done: Literal["tracked", "completed", "already there"]
 
 
+HOLDER = "thorexp.holder"  # host, pid and start time of the process that fills a run
+REVISION = "thorexp.revision"
+REACHABLE = "tracking.uri=<a store that answers>"
+_ABANDONED = f"attributes.status = 'RUNNING' and tags.`{HOLDER}` LIKE '{platform.node()} %'"
+
+
 def warm_up() -> None:
     """Import MLflow, quietly.
 
@@ -58,50 +67,101 @@ def warm_up() -> None:
     import_module("mlflow.store.tracking.sqlalchemy_store")
 
 
+def open_store(store: Store) -> None:
+    """Import MLflow and make the tables of a new SQLite store, which takes seconds; TrackingError when it cannot be."""
+    with _failing_as_ours("MLflow's store cannot be opened. Records are kept all the same.", store, REACHABLE):
+        warm_up()
+        if database_of(store.uri) is not None:
+            with _opened(store) as client:
+                client.get_experiment_by_name(store.experiment)
+
+
 def put(view: View, store: Store) -> Tracked:
     """Make it true that the store holds one run of this record, terminated; TrackingError when it refuses."""
-    with _failing_as_ours(view.where, store):
+    again = f"python -m thorexp.tracking {shlex.quote(str(view.where))}"
+    with _failing_as_ours(f"MLflow did not take a record. It is kept: {view.where}", store, again):
         warm_up()
-        client, run, created = _run_of(view, store)
-        run_id = str(run.info.run_id)
-        if run.info.status in ("FINISHED", "FAILED"):
-            _log.info("%s is in MLflow already: run %s, %s", view.where, run_id, run.info.status)
-            return Tracked(run_id, run.info.status, "already there")
-        _fill(client, run_id, view)
-        client.set_terminated(run_id, view.status, end_time=view.end_ms)
-        _log.info("%s is in MLflow: run %s, %s", view.where, run_id, view.status)
-        return Tracked(run_id, view.status, "tracked" if created else "completed")
+        _check_apart(view, store)
+        with _opened(store) as client:
+            return _put(client, view, store)
 
 
-def _run_of(view: View, store: Store) -> tuple["MlflowClient", "Run", bool]:
+def _put(client: "MlflowClient", view: View, store: Store) -> Tracked:
+    run, created = _run_of(client, view, store)
+    run_id = str(run.info.run_id)
+    shown = run.data.tags.get(REVISION) == view.revision
+    if shown and run.info.status in ("FINISHED", "FAILED"):
+        _log.info("%s is in MLflow already: run %s, %s", view.where, run_id, run.info.status)
+        return Tracked(run_id, run.info.status, "already there")
+    _fill(client, run_id, view)
+    client.set_terminated(run_id, view.status, end_time=view.end_ms)
+    _log.info("%s is in MLflow: run %s, %s", view.where, run_id, view.status)
+    return Tracked(run_id, view.status, "tracked" if created else "completed")
+
+
+def close_abandoned(store: Store) -> int:
+    """End as KILLED the runs that a process of this host left RUNNING when it died; how many there were.
+
+    Their records, where they are complete, can still be tracked: `put` fills such a run to its end.
+    """
+    with _failing_as_ours("MLflow does not say what killed processes left there.", store, REACHABLE):
+        warm_up()
+        with _opened(store) as client:
+            experiment = client.get_experiment_by_name(store.experiment)
+            found = client.search_runs([experiment.experiment_id], _ABANDONED) if experiment is not None else ()
+            left = [run.info.run_id for run in found if not _lives(run.data.tags[HOLDER])]
+            for run_id in left:
+                client.set_terminated(run_id, "KILLED")
+                _log.warning("run %s was left RUNNING by a process that has died: KILLED", run_id)
+        return len(left)
+
+
+def _holder(process: psutil.Process) -> str:
+    return f"{platform.node()} {process.pid} {process.create_time()}"
+
+
+def _lives(holder: str) -> bool:
+    pid = int(holder.split()[1])
+    try:
+        return holder == _holder(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _run_of(client: "MlflowClient", view: View, store: Store) -> tuple["Run", bool]:
     """The record's run, and whether it had to be created."""
+    place = None if database_of(store.uri) is None else Path(store.artifacts).absolute().as_uri()
+    experiment = _experiment(client, store.experiment, place)
+    if found := client.search_runs([experiment], f"tags.`thorexp.id` = '{view.id}'", max_results=1):
+        return found[0], False
+    tags = {"thorexp.id": view.id, HOLDER: _holder(psutil.Process())}
+    return client.create_run(experiment, start_time=view.start_ms, tags=tags, run_name=view.name), True
+
+
+@contextmanager
+def _opened(store: Store) -> Iterator["MlflowClient"]:
+    """A client, and meanwhile nobody else writes to this store, if it is a file of this machine."""
     from mlflow import MlflowClient
 
-    database = _database(store.uri)
-    if database is not None:
-        _check_apart(view, database, Path(store.artifacts).absolute())
-    with _alone(database):
-        client = MlflowClient(store.uri if database is None else f"sqlite:///{database}")
-        place = None if database is None else Path(store.artifacts).absolute().as_uri()
-        experiment = _experiment(client, store.experiment, place)
-        if found := client.search_runs([experiment], f"tags.`thorexp.id` = '{view.id}'", max_results=1):
-            return client, found[0], False
-        tags = {"thorexp.id": view.id}
-        run = client.create_run(experiment, start_time=view.start_ms, tags=tags, run_name=view.name)
-        return client, run, True
+    database = database_of(store.uri)
+    with alone(database):
+        yield MlflowClient(store.uri if database is None else f"sqlite:///{database}")
 
 
 def _fill(client: "MlflowClient", run_id: str, view: View) -> None:
-    """MLflow accepts the same params and metrics twice, so a run half filled can be filled again."""
+    """MLflow accepts the same params and metrics twice, so a run half filled can be filled again.
+
+    Files come before tags: a run that names its revision has all of it.
+    """
     from mlflow.entities import Metric, Param, RunTag
 
     metrics = [Metric(key, value, view.end_ms, 0) for key, value in view.metrics.items()]
     params = [Param(key, value) for key, value in view.params.items()]
-    tags = [RunTag(key, value) for key, value in view.tags.items()]
-    client.log_batch(run_id, metrics, params, tags)
     for path in view.artifacts:
         keep = client.log_artifacts if path.is_dir() else client.log_artifact
         keep(run_id, str(path))
+    tags = [RunTag(key, value) for key, value in (view.tags | {REVISION: view.revision}).items()]
+    client.log_batch(run_id, metrics, params, tags)
 
 
 def _experiment(client: "MlflowClient", name: str, place: str | None) -> str:
@@ -118,15 +178,10 @@ def _experiment(client: "MlflowClient", name: str, place: str | None) -> str:
         raise
 
 
-def _database(uri: str) -> Path | None:
-    """The absolute file of an SQLite store; absent for any other store."""
-    from sqlalchemy.engine import make_url
-
-    return Path(make_url(uri).database or "").absolute() if uri.startswith("sqlite:") else None
-
-
-def _check_apart(view: View, *places: Path) -> None:
+def _check_apart(view: View, store: Store) -> None:
     """A store inside the directory that it copies would copy itself until the disk is full."""
+    database = database_of(store.uri)
+    places = () if database is None else (database, Path(store.artifacts).absolute())
     for place in places:
         if any(path in place.parents or path == place for path in view.artifacts):
             raise TrackingError(
@@ -138,35 +193,16 @@ def _check_apart(view: View, *places: Path) -> None:
 
 
 @contextmanager
-def _alone(database: Path | None) -> Iterator[None]:
-    """Nobody else creates a run or, at first use, the tables: two at once break the migration.
-
-    A server locks nothing, so two replays of one record at the same moment may leave two runs there. The
-    database is opened here first, since MLflow would retry for 100 s on one that cannot be.
-    """
-    if database is None:
-        yield
-        return
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with database.with_name(f"{database.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with closing(sqlite3.connect(database, timeout=20)) as connection:
-            connection.execute("PRAGMA journal_mode=wal")
-        yield
-
-
-@contextmanager
-def _failing_as_ours(where: Path, store: Store) -> Iterator[None]:
+def _failing_as_ours(headline: str, store: Store, remedy: str) -> Iterator[None]:
     try:
         yield
     except _failures() as failure:
         evidence = next(iter(str(failure).strip().splitlines()), "")
         raise TrackingError(
-            "MLflow did not take a record. The record is kept.",
-            ("record", str(where)),
+            headline,
             ("store", masked(store.uri)),
             ("says", masked(f"{type(failure).__name__}: {evidence}")),
-            ("try", f"python -m thorexp.tracking {shlex.quote(str(where))}"),
+            ("try", remedy),
         ) from failure
 
 

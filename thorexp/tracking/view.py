@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from thorexp.errors import RecordError
-from thorexp.rundir import CONFIG, ENGINE_ARGS, RESULT, SWEEP, Record, RunDir
+from thorexp.rundir import CONFIG, ENGINE_ARGS, RESULT, Record, RunDir
+from thorexp.sweepdir import SweepRecord
 
 # MLflow's own limits; it refuses a longer key and cuts a longer value without a word.
 _KEY_CHARS, _PARAM_CHARS, _TAG_CHARS = 250, 6000, 8000
@@ -24,30 +25,15 @@ _SUPERSEDED = re.compile(r"(model|quantization|hardware)\.engine(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class SweepRecord:
-    """A sweep that has ended: `command` as typed, times in Unix seconds, `finished` and `failed` in points.
-
-    `directory` holds its files (the summary); the jobs' directories below it have runs of their own.
-    """
-
-    id: str
-    command: str
-    started_at: float
-    ended_at: float
-    finished: int
-    failed: int
-    tags: dict[str, str]
-    directory: Path
-
-
-@dataclass(frozen=True, slots=True)
 class View:
     """One MLflow run to be, within MLflow's limits. Times in Unix ms.
 
     `where`: the record's absolute directory. `artifacts`: files, or directories whose content is meant.
+    `revision`: of what was there to be seen; a run that shows an older one is filled again.
     """
 
     id: str
+    revision: str
     name: str
     where: Path
     status: str
@@ -68,6 +54,7 @@ def view_of_job(run_dir: RunDir) -> View:
     where = run_dir.path.absolute()
     return View(
         id=record.id,
+        revision=record.id,
         name=" ".join(record.tags[key] for key in ("model", "load") if key in record.tags) or record.id,
         where=where,
         status=record.status.upper(),
@@ -81,33 +68,32 @@ def view_of_job(run_dir: RunDir) -> View:
 
 
 def view_of_sweep(sweep: SweepRecord) -> View:
-    """The files right in the sweep's directory, without logs above 10 MB; FAILED when a point failed."""
+    """The files right in the sweep's directory, without logs above 10 MB; FAILED when a point failed.
+
+    RecordError for a sweep that has not ended.
+    """
     where = sweep.directory.absolute()
+    if sweep.ended_at is None:
+        raise RecordError(
+            "A sweep has not ended.",
+            ("where", str(where)),
+            ("try", f"the same command again, which goes on where it stopped: {masked(sweep.command)}"),
+        )
     status = "failed" if sweep.failed else "finished"
     own = {"kind": "sweep", "id": sweep.id, "sweep": sweep.id, "status": status, "run_dir": str(where)}
     return View(
         id=sweep.id,
+        revision=str(sweep.ended_at),
         name=f"sweep {sweep.id}",
         where=where,
         status=status.upper(),
         start_ms=_ms(sweep.started_at),
         end_ms=_ms(sweep.ended_at),
-        tags=_tags(sweep.tags | {f"thorexp.{key}": value for key, value in own.items()}),
-        params={"command": _cut(masked(sweep.command), _PARAM_CHARS)},
+        tags=_tags({f"thorexp.{key}": value for key, value in (own | {"command": masked(sweep.command)}).items()}),
+        params={},
         metrics={"thorexp/finished": float(sweep.finished), "thorexp/failed": float(sweep.failed)},
         artifacts=tuple(path for path in sorted(where.iterdir()) if _is_kept(path)),
     )
-
-
-def read_sweep(directory: Path) -> SweepRecord | None:
-    """What became of the sweep whose directory this is; absent when it is none, or has not ended."""
-    path = directory / SWEEP
-    if not path.is_file():
-        return None
-    try:
-        return SweepRecord(**json.loads(path.read_text()) | {"directory": directory})
-    except (ValueError, TypeError) as broken:
-        raise _damaged(path, str(broken)) from None
 
 
 def params_of(config: Mapping[str, Any], engine_args: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -1,0 +1,102 @@
+"""What tests of a sweep hand to it: jobs, points, records and directories, complete but for what a test says."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from thorexp.app import conf_dir, register
+from thorexp.capacity import Capacity
+from thorexp.config import SweepConfig, TrackingConfig
+from thorexp.measure.roofline import Fit
+from thorexp.rundir import Record, RunDir
+from thorexp.sweep.jobs import ComposedJob
+from thorexp.sweep.summary import Point
+from thorexp.sweepdir import SweepRecord
+
+# No vLLM is asked which flags it has: a dry run does without one.
+WITHOUT_VLLM = ("dry_run=true", "server.command=no-such-vllm", "load.num_prompts=2")
+MODELS = sorted(path.stem for path in (conf_dir() / "model").glob("*.yaml"))
+
+SWEEP = SweepConfig(
+    resume=True,
+    repeats=1,
+    cooldown_s=0.0,
+    cooldown_below_c=None,
+    cooldown_timeout_s=900.0,
+    lock=True,
+    lock_wait_s=0.0,
+)
+JOB = ComposedJob(
+    number=0,
+    overrides=("model=a", "load=high"),
+    tree=OmegaConf.create({}),
+    point="p",
+    base="p",
+    repeat=0,
+    model="a",
+    server="server of a",
+    needs=Capacity(fit=None, floor_s=None),
+    refused=None,
+    unchecked=False,
+    sweep=SWEEP,
+    tracking=TrackingConfig(False, "", "", ""),
+    dry_run=False,
+)
+FINISHED = Record(
+    schema=1,
+    id="0123456789abcdef",
+    point="p",
+    status="finished",
+    started_at=1_700_000_000.0,
+    ended_at=1_700_000_060.0,
+    sweep="sweep",
+    tags={"model": "a", "load": "high", "hostname": platform.node()},
+)
+
+
+def a_job(point: str, **changes: Any) -> ComposedJob:
+    """A point of its own, run once."""
+    return replace(JOB, **{"point": point, "base": point, **changes})
+
+
+def needing(weights_gb: float, kv_gb: float, room_gb: float) -> Capacity:
+    """Memory, and a time that nobody knows."""
+    return Capacity(Fit(weights_gb * 1e9, kv_gb * 1e9, room_gb * 1e9), floor_s=None)
+
+
+def a_run_dir(path: Path, point: str, **changes: Any) -> RunDir:
+    """The complete record of a job of this host that finished."""
+    run_dir = RunDir(path)
+    run_dir.complete(replace(FINISHED, point=point, **changes))
+    return run_dir
+
+
+def a_sweep(directory: Path, *points: str, started_at: float = 10.0) -> SweepRecord:
+    """A sweep that was begun there."""
+    record = SweepRecord("sweep", "load=high,low", points, started_at, directory)
+    record.write()
+    return record
+
+
+def a_point(folder: Path, *overrides: str, base: str | None = None, result: Mapping[str, Any]) -> Point:
+    """A job that finished with this result, kept in a directory of its own."""
+    path = folder / str(sum(1 for _ in folder.iterdir()))
+    a_run_dir(path, "p").write_json("result.json", dict(result))
+    return Point(overrides, base or " ".join(overrides), path, "finished")
+
+
+def a_failed_point(*overrides: str, base: str | None = None, error: str = "It failed.") -> Point:
+    """A job that was refused, so it has no directory."""
+    return Point(overrides, base or " ".join(overrides), None, "failed", error)
+
+
+def a_tree(*overrides: str) -> DictConfig:
+    """The shipped config with its `hydra` node, as a launcher gets it."""
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose("config", [*WITHOUT_VLLM, *overrides], return_hydra_config=True)

@@ -1,0 +1,195 @@
+"""A sweep's rows as text, CSV, Markdown and a plot."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.sweep.makers import MODELS, a_failed_point, a_point
+from thorexp.sweep.files import as_csv, frontier_html, markdown, text
+from thorexp.sweep.summary import COLUMNS, Point, Row, rows
+
+FAST = {"output_throughput": 300.0, "median_ttft_ms": 90.5, "median_tpot_ms": 40.0}
+SLOW = {"output_throughput": 100.0, "median_ttft_ms": 30.25, "median_tpot_ms": 20.0}
+THOR_SEED = [model for model in MODELS if not model.startswith("tiny")]
+
+
+@pytest.fixture
+def points(tmp_path: Path) -> tuple[Point, ...]:
+    """One that failed, one that is slow, one that is fast."""
+    return (
+        a_failed_point("model=b", "load=high", error="b does not fit on cpu.\n  try  another"),
+        a_point(tmp_path, "model=a", "load=low", result=SLOW),
+        a_point(tmp_path, "model=a", "load=high", result=FAST),
+    )
+
+
+def shown(points: tuple[Point, ...], title: str = "2 of 3 jobs finished, 1 failed: outputs/now") -> str:
+    heading, table = rows(points)
+    return text(table, heading, title)
+
+
+def table(points: tuple[Point, ...]) -> tuple[Row, ...]:
+    return rows(points)[1]
+
+
+def cells(line: str, bar: str = "│") -> list[str]:
+    return [cell.strip() for cell in line.strip(bar).split(bar)]
+
+
+def csv_rows(points: tuple[Point, ...]) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(as_csv(table(points)))))
+
+
+def test_text_marks_the_best_of_each_column(points: tuple[Point, ...]) -> None:
+    """The fastest first; the slower one waits less for its first token, and less between tokens."""
+    lines = [cells(line) for line in shown(points).splitlines() if line.startswith("│")]
+    assert ["a high", "300.00*", "90.50", "-", "40.00", "-", "-", "-"] == lines[0]
+    assert ["a low", "100.00", "30.25*", "-", "20.00*", "-", "-", "-"] == lines[1]
+
+
+def test_text_has_failed_rows_last_with_why(points: tuple[Point, ...]) -> None:
+    """In the table that it failed, below it the whole reason."""
+    said = shown(points)
+    last = [cells(line) for line in said.splitlines() if line.startswith("│")][-1]
+    assert ["b high", "failed", *6 * ["-"]] == last
+    assert said.endswith("model=b load=high\nb does not fit on cpu.\n  try  another\n")
+
+
+def test_text_begins_with_its_title_in_one_line(points: tuple[Point, ...]) -> None:
+    """The directory in it can be copied, however long it is."""
+    title = f"2 of 3 jobs finished, 1 failed: /{'/'.join(20 * ['directory'])}"
+    assert title == shown(points, title).splitlines()[0].rstrip()
+
+
+def test_text_of_thors_table_fits_100_columns(tmp_path: Path) -> None:
+    """Seven models with the longest names by two loads, with times of minutes, and nothing is cut."""
+    numbers = {column.key: 123_456.78 for column in COLUMNS} | {"output_throughput": 12_345.67}
+    seed = [(f"model={model}", f"load={load}") for model in THOR_SEED for load in ("high", "low")]
+    said = shown(tuple(a_point(tmp_path, *words, result=numbers) for words in seed))
+    assert (14, 14) == (len(seed), said.count("12345.67"))
+    assert 6 * 14 == said.count("123456.78")
+    assert max(map(len, said.splitlines())) <= 100
+    assert "…" not in said
+
+
+def test_text_shows_a_value_in_brackets(tmp_path: Path) -> None:
+    """Two presets chosen together are written as a list, which is no markup."""
+    words = ("engine=[eager,kv_fp8]", "engine=default")
+    said = shown(tuple(a_point(tmp_path, word, result=FAST) for word in words))
+    assert "│[eager,kv_fp8]" in said
+
+
+def test_text_is_plain_wherever_it_is_made(points: tuple[Point, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wish for colours does not put escapes into a file."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b" not in shown(points)
+
+
+@pytest.mark.parametrize("said_by", ["text", "markdown"])
+def test_repeats_that_disagree_are_said(tmp_path: Path, said_by: str) -> None:
+    """100 and 110 tokens/s lie 9.5 % of 105 apart; 20.0 and 20.2 ms are close enough."""
+    results = ({"output_throughput": rate, "median_tpot_ms": ms} for rate, ms in ((100.0, 20.0), (110.0, 20.2)))
+    points = tuple(a_point(tmp_path, "load=a", result=result) for result in results)
+    said = shown(points) if said_by == "text" else markdown(table(points), "title")
+    assert "load=a: 2 repeats differ by more than 5 %: tok/s 9.5 %\n" in said
+
+
+def test_markdown_marks_the_best_in_bold(points: tuple[Point, ...]) -> None:
+    """A title, then a table that any renderer takes."""
+    title, _, heads, rule, *lines = markdown(table(points), "a title").splitlines()
+    assert ("a title", 8, 8) == (title, len(cells(heads, "|")), len(cells(rule, "|")))
+    assert ["model=a load=high", "**300.00**", "90.50", "-", "40.00", "-", "-", "-"] == cells(lines[0], "|")
+    assert ["model=a load=low", "100.00", "**30.25**", "-", "**20.00**", "-", "-", "-"] == cells(lines[1], "|")
+
+
+def test_markdown_has_failed_rows_last_with_why(points: tuple[Point, ...]) -> None:
+    """The reason as it is laid out, below the table."""
+    said = markdown(table(points), "a title")
+    assert "| model=b load=high | failed | - | - | - | - | - | - |\n\n```\nmodel=b load=high\nb does not fit" in said
+    assert said.endswith("  try  another\n```\n")
+
+
+def test_markdown_without_remarks_is_a_table_alone(tmp_path: Path) -> None:
+    """No empty block of remarks."""
+    assert "```" not in markdown(table((a_point(tmp_path, "load=a", result=FAST),)), "a title")
+
+
+def test_markdown_keeps_a_bar_in_its_cell(tmp_path: Path) -> None:
+    """A name with a bar does not make another column."""
+    assert r"| x=a\|b |" in markdown(table((a_point(tmp_path, "x=a|b", result=FAST),)), "a title")
+
+
+def test_csv_has_what_was_measured_in_full(tmp_path: Path) -> None:
+    """To the last digit, under vLLM's names; empty where absent."""
+    (row,) = csv_rows((a_point(tmp_path, "load=a", result={"output_throughput": 100 / 3, "median_ttft_ms": None}),))
+    assert (100 / 3, "") == (float(row["output_throughput"]), row["median_ttft_ms"])
+    assert ("load=a", "finished", "1", "") == (row["point"], row["state"], row["repeats"], row["error"])
+    assert str(tmp_path / "0") == row["directories"]
+
+
+def test_csv_has_median_spread_and_interval_of_repeats(tmp_path: Path) -> None:
+    """10, 20 and 12: mean 14, variance (16 + 36 + 4) / 2; Student's t of two degrees of freedom is 4.303."""
+    (row,) = csv_rows(tuple(a_point(tmp_path, "x", result={"p99_itl_ms": each}) for each in (10.0, 20.0, 12.0)))
+    half = 4.303 * (56 / 2) ** 0.5 / 3**0.5
+    expected = {"": 12.0, "_spread": 10 / 12, "_low": 14 - half, "_high": 14 + half}
+    assert pytest.approx(expected) == {suffix: float(row[f"p99_itl_ms{suffix}"]) for suffix in expected}
+
+
+def test_csv_of_one_run_has_neither_spread_nor_interval(tmp_path: Path) -> None:
+    """Empty, not zero."""
+    (row,) = csv_rows((a_point(tmp_path, "x", result={"p99_itl_ms": 10.0}),))
+    assert ("10.0", "", "", "") == tuple(row[f"p99_itl_ms{suffix}"] for suffix in ("", "_spread", "_low", "_high"))
+
+
+def test_csv_has_failed_rows_last_with_why(points: tuple[Point, ...]) -> None:
+    """An error of several lines stays in its cell."""
+    found = csv_rows(points)
+    assert ["finished", "finished", "failed"] == [row["state"] for row in found]
+    assert ("b does not fit on cpu.\n  try  another", "") == (found[-1]["error"], found[-1]["output_throughput"])
+
+
+def test_csv_has_the_rows_of_the_table(points: tuple[Point, ...]) -> None:
+    """In the same order."""
+    assert [row.name for row in table(points)] == [row["point"] for row in csv_rows(points)]
+
+
+def plot(points: tuple[Point, ...]) -> str:
+    html = frontier_html(table(points), "a sweep")
+    assert html is not None
+    return html
+
+
+def test_the_frontier_opens_without_a_network(points: tuple[Point, ...]) -> None:
+    """Its scripts are in it."""
+    html = plot(points)
+    tags = re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", html)
+    assert len(tags) > 0
+    assert [] == [tag for tag in tags if re.search(r"(?:src|href)\s*=", tag)]
+
+
+def test_the_frontier_has_every_point_that_was_measured(points: tuple[Point, ...]) -> None:
+    """40 ms a token are 25 tokens/s for a user, 20 ms are 50."""
+    data = plot(points).rpartition("Plotly.newPlot(")[2]
+    assert '"text":["a high","a low"]' in data
+    assert '"x":[25.0,50.0],"y":[300.0,100.0]' in data
+    assert "model=b" not in data
+
+
+def test_the_frontiers_line_leaves_out_what_is_beaten(tmp_path: Path) -> None:
+    """50 tokens/s each at 100 in all are worse than 50 at 200."""
+    results = [(20.0, 200.0), (20.0, 100.0), (40.0, 300.0)]
+    points = (
+        a_point(tmp_path, f"load={i}", result={"median_tpot_ms": tpot, "output_throughput": rate})
+        for i, (tpot, rate) in enumerate(results)
+    )
+    data = plot(tuple(points)).rpartition("Plotly.newPlot(")[2]
+    assert '"x":[50.0,25.0],"y":[200.0,300.0]' in data
+
+
+@pytest.mark.parametrize("result", [{"output_throughput": 300.0}, {"median_tpot_ms": 40.0}, {}], ids=str)
+def test_no_point_no_frontier(tmp_path: Path, result: dict[str, float]) -> None:
+    """Absent, not empty, where no point has both numbers."""
+    assert frontier_html(table((a_point(tmp_path, "load=a", result=result),)), "a sweep") is None

@@ -1,0 +1,149 @@
+"""The jobs of a sweep, composed before any of them runs."""
+
+from collections import Counter
+
+import pytest
+
+from tests.sweep.makers import a_job, a_tree
+from thorexp.errors import ConfigError
+from thorexp.sweep.jobs import ComposedJob, apart, apart_in_columns, by_server, with_repeats
+
+
+def composed(*overrides: str) -> tuple[ComposedJob, ...]:
+    """A point with its repeats, as third of its sweep."""
+    return with_repeats(a_tree(*overrides), 2, overrides)
+
+
+def seeds(jobs: tuple[ComposedJob, ...]) -> list[int]:
+    return [job.tree.workload.seed for job in jobs]
+
+
+def test_a_point_runs_once_unless_it_is_repeated() -> None:
+    """One job, its own base."""
+    (job,) = composed("load=low")
+    assert (0, job.point, 2, "qwen3_32b_awq") == (job.repeat, job.base, job.number, job.model)
+
+
+def test_repeats_draw_with_seeds_of_their_own() -> None:
+    """A thousand apart, from the seed that was asked for."""
+    assert [7, 7 + 1000, 7 + 2000] == seeds(composed("sweep.repeats=3", "workload.seed=7"))
+
+
+def test_repeats_are_points_of_their_own_with_one_base() -> None:
+    """Three digests; the base of each is the first's."""
+    jobs = composed("sweep.repeats=3")
+    assert (3, {jobs[0].point}) == (len({job.point for job in jobs}), {job.base for job in jobs})
+    assert [0, 1, 2] == [job.repeat for job in jobs]
+
+
+def test_the_first_repeat_is_the_point_without_repeats() -> None:
+    """What was measured once counts when it is repeated."""
+    (alone,) = composed("load=low")
+    assert alone.point == composed("load=low", "sweep.repeats=2")[0].point
+
+
+def test_repeats_share_a_server() -> None:
+    """The seed decides the load alone."""
+    assert 1 == len({job.server for job in composed("sweep.repeats=3")})
+
+
+@pytest.mark.parametrize("repeats", [0, -1])
+def test_no_repeat_at_all_is_refused(repeats: int) -> None:
+    """By the full key."""
+    with pytest.raises(ConfigError, match=rf"sweep\.repeats={repeats} runs nothing"):
+        composed(f"sweep.repeats={repeats}")
+
+
+def test_a_directory_is_named_after_its_point() -> None:
+    """The digest's first eight digits: the same job has the same directory when the sweep goes on."""
+    jobs = composed("load=low", "sweep.repeats=2")
+    assert [job.point[:8] for job in jobs] == [job.tree.hydra.job.id for job in jobs]
+    assert f"qwen3_32b_awq_low_{jobs[1].point[:8]}" == jobs[1].tree.hydra.sweep.subdir
+
+
+def test_overrides_of_a_job_leave_hydras_out() -> None:
+    """A point is named by what is measured."""
+    (job,) = composed("load=low", "hydra.verbose=true")
+    assert ("load=low",) == job.overrides
+
+
+def test_a_job_that_does_not_fit_is_composed_with_its_refusal() -> None:
+    """The rest of the sweep goes on."""
+    (job,) = composed("model=qwen3_30b_a3b", "hardware=jetson_orin_nx_16gb")
+    assert "qwen3_30b_a3b does not fit on jetson_orin_nx_16gb." == (job.refused and job.refused.headline)
+
+
+def test_a_job_that_fits_is_not_refused() -> None:
+    """Qwen3-32B-AWQ has room on a Thor."""
+    (job,) = composed("load=low")
+    assert job.refused is None
+
+
+def test_a_wrong_job_is_not_composed() -> None:
+    """What no board could make right ends the sweep before it begins."""
+    with pytest.raises(ConfigError, match=r"load\.num_prompts"):
+        composed("load.num_prompts=0")
+
+
+def test_jobs_on_somebody_elses_server_share_it() -> None:
+    """Whatever model they name, a server is where it is."""
+    attached = ("server=attach", "server.base_url=http://thor:8000")
+    jobs = (*composed(*attached), *composed(*attached, "load=low"))
+    assert Counter({"attached http://thor:8000": 2}) == Counter(job.server for job in jobs)
+
+
+def order(*jobs: ComposedJob) -> list[str]:
+    return [job.point for job in by_server(jobs)]
+
+
+def test_jobs_of_a_server_stand_side_by_side() -> None:
+    """The servers in the order in which they were first asked for."""
+    jobs = [a_job(f"{server}{load}", server=server) for load in "12" for server in "ba"]
+    assert ["b1", "b2", "a1", "a2"] == order(*jobs)
+
+
+def test_repeats_are_interleaved_over_their_server() -> None:
+    """A round of all loads, then the next: a board that warms up does so for all of them."""
+    jobs = [
+        a_job(f"{server}{load} r{repeat}", server=server, repeat=repeat)
+        for server in "ab"
+        for load in ("high", "low")
+        for repeat in (0, 1)
+    ]
+    rounds_of_a = ["ahigh r0", "alow r0", "ahigh r1", "alow r1"]
+    rounds_of_b = ["bhigh r0", "blow r0", "bhigh r1", "blow r1"]
+    assert rounds_of_a + rounds_of_b == order(*jobs)
+
+
+def test_points_are_named_by_what_sets_them_apart() -> None:
+    """What all of them share says nothing."""
+    points = [("hardware=cpu", "model=a", "load=high"), ("hardware=cpu", "model=b", "load=high")]
+    assert ["model=a", "model=b"] == apart(points)
+
+
+def test_a_point_that_is_alone_is_named_by_all_of_it() -> None:
+    """There is nothing to set it apart from."""
+    assert ["model=a load=high"] == apart([("model=a", "load=high")])
+
+
+def test_a_point_that_adds_nothing_has_a_dash() -> None:
+    """A name is never empty."""
+    assert ["-", "load=low"] == apart([(), ("load=low",)])
+
+
+def test_keys_stand_in_the_heading() -> None:
+    """Where all points differ by the same keys, values are enough."""
+    points = [("model=a", "load=high"), ("model=b", "load=low")]
+    assert ("model load", ["a high", "b low"]) == apart_in_columns(points)
+
+
+def test_points_of_several_shapes_keep_their_keys() -> None:
+    """A value without its key would be a riddle."""
+    points = [("model=a",), ("model=b", "load=low")]
+    assert ("point", ["model=a", "model=b load=low"]) == apart_in_columns(points)
+
+
+def test_a_value_may_hold_an_equals_sign() -> None:
+    """The key ends at the first."""
+    points = [("x={a:1}", "load=a=b"), ("x={a:2}", "load=a=c")]
+    assert ("x load", ["{a:1} a=b", "{a:2} a=c"]) == apart_in_columns(points)

@@ -1,0 +1,125 @@
+"""What a job takes of its board, in memory and time, before anything is started."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from thorexp.config import ArchitectureConfig, JobConfig
+from thorexp.errors import ConfigError
+from thorexp.measure.plan import LoadPlan
+from thorexp.measure.roofline import Board, Fit, Precision, Transformer, load_floor_s, memory_fit
+from thorexp.prepare import PreparedJob
+
+GB = 1e9
+TERA = 1e12
+UTILIZATION = 0.9  # vLLM's default for gpu_memory_utilization
+# An answer of ours can be wrong where a checkpoint keeps layers at another precision.
+KNOWN_BETTER = "hardware.memory_gb=null, if you know that it fits"
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """`fit`: weights and the KV cache of the longest request that the server takes; absent where the board's
+    memory is unknown. `floor_s`: the load at the full peak of the board; absent where that is unknown.
+    """
+
+    fit: Fit | None
+    floor_s: float | None
+
+
+def capacity(job: PreparedJob) -> Capacity:
+    """What the roofline says of a job."""
+    config, args = job.config, {arg.name: arg.value for arg in job.engine_args}
+    model = transformer(config.model.architecture)
+    precision = Precision(config.quantization.bytes_per_weight, _kv_bytes(args))
+    board = _board(config)
+    return Capacity(_fit(job, args, model, precision, board), _floor_s(job.plan, model, precision, board))
+
+
+def check_fit(job: PreparedJob, needs: Capacity) -> None:
+    """ConfigError for a job that its board cannot carry, or whose requests its server would refuse."""
+    args = {arg.name: arg.value for arg in job.engine_args}
+    longest, most = _longest(job.plan), args.get("max_model_len")
+    if isinstance(most, int) and longest > most > 0:
+        raise ConfigError(
+            f"Requests of {longest} tokens are longer than the model is served for.",
+            ("where", f"workload.input_len={job.config.workload.input_len}, engine.max_model_len={most}"),
+            ("try", f"engine.max_model_len={longest}"),
+        )
+    fit, hardware = needs.fit, job.config.hardware
+    if fit is not None and not fit.fits:
+        share = args.get("gpu_memory_utilization") or UTILIZATION
+        room = f"{fit.room_bytes / GB:.1f} GB"
+        raise ConfigError(
+            f"{job.config.model.name} does not fit on {hardware.name}.",
+            ("needs", f"{fit.weights_bytes / GB:.1f} GB of weights and {fit.kv_bytes / GB:.1f} GB of KV cache"),
+            ("has", f"{room}: hardware.memory_gb={hardware.memory_gb} x engine.gpu_memory_utilization={share}"),
+            ("try", f"a smaller quantization, a shorter engine.max_model_len, or {KNOWN_BETTER}"),
+        )
+
+
+def transformer(architecture: ArchitectureConfig) -> Transformer:
+    """The shape that the roofline computes with."""
+    return Transformer(
+        layers=architecture.num_hidden_layers,
+        hidden=architecture.hidden_size,
+        heads=architecture.num_attention_heads,
+        kv_heads=architecture.num_key_value_heads,
+        head_dim=architecture.head_dim,
+        intermediate=architecture.intermediate_size,
+        vocab=architecture.vocab_size,
+        tied=architecture.tie_word_embeddings,
+        experts=architecture.num_experts,
+        experts_per_token=architecture.num_experts_per_tok,
+        expert_intermediate=architecture.moe_intermediate_size,
+    )
+
+
+def _board(config: JobConfig) -> Board:
+    """The peak is that of the job's compute type, or of 16 bit where the board has no units for it."""
+    hardware, compute = config.hardware, config.quantization.compute_dtype
+    peak = hardware.peak_tflops.get(compute, hardware.peak_tflops.get("bf16"))
+    return Board(
+        memory_bytes=None if hardware.memory_gb is None else hardware.memory_gb * GB,
+        bandwidth_bytes_s=None if hardware.memory_bandwidth_gb_s is None else hardware.memory_bandwidth_gb_s * GB,
+        peak_flops_s=None if peak is None else peak * TERA,
+    )
+
+
+def _fit(
+    job: PreparedJob, args: Mapping[str, Any], model: Transformer, precision: Precision, board: Board
+) -> Fit | None:
+    """vLLM refuses to start without KV cache for one request of max_model_len tokens; nobody's server is judged."""
+    if job.launch is None:
+        return None
+    longest = args.get("max_model_len") or job.config.model.architecture.max_position_embeddings
+    return memory_fit(
+        model,
+        precision,
+        board,
+        utilization=float(args.get("gpu_memory_utilization") or UTILIZATION),
+        tokens=longest if isinstance(longest, int) and longest > 0 else _longest(job.plan),
+        devices=int(args.get("tensor_parallel_size") or 1) * int(args.get("pipeline_parallel_size") or 1),
+    )
+
+
+def _floor_s(plan: LoadPlan, model: Transformer, precision: Precision, board: Board) -> float | None:
+    requests = plan.requests
+    return load_floor_s(
+        model,
+        precision,
+        board,
+        requests=len(requests),
+        input_len=sum(len(request.ask.prompt) for request in requests) / len(requests),
+        output_len=sum(request.ask.output_len for request in requests) / len(requests),
+        streams=plan.streams,
+        request_rate=plan.request_rate,
+    )
+
+
+def _kv_bytes(args: Mapping[str, Any]) -> float:
+    return 1.0 if str(args.get("kv_cache_dtype", "auto")).startswith("fp8") else 2.0
+
+
+def _longest(plan: LoadPlan) -> int:
+    return max(len(request.ask.prompt) + request.ask.output_len for request in plan.requests)

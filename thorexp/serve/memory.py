@@ -1,0 +1,52 @@
+"""Memory between two servers: wait until it is back, and give the page cache back where that is asked for.
+
+On unified memory the next server fails if it starts before the last one's memory is free, and CUDA counts the
+page cache as used (vllm #48140, ollama #12283).
+"""
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+GIB = 1 << 30
+DROP_CACHES = Path("/proc/sys/vm/drop_caches")
+
+_log = logging.getLogger(__name__)
+
+
+def available() -> int:
+    """MemAvailable, in bytes."""
+    return int(psutil.virtual_memory().available)
+
+
+def wait_until_back(before: int, timeout_s: float) -> None:
+    """Until as much is available as `before` (bytes), or nearly; said when it does not come in time."""
+    slack = max(GIB, psutil.virtual_memory().total // 20)
+    deadline = time.monotonic() + timeout_s
+    while (now := available()) < before - slack:
+        if time.monotonic() >= deadline:
+            _log.warning(
+                "%.1f GiB were free before the server, %.1f GiB are after it; "
+                "if the next one lacks memory: server.drop_caches=true as root",
+                before / GIB,
+                now / GIB,
+            )
+            return
+        time.sleep(0.2)
+
+
+def drop_page_cache(through: Path = DROP_CACHES) -> bool:
+    """Give back the page cache; whether that was possible, and said where it was not."""
+    os.sync()
+    try:
+        through.write_text("3\n")
+    except OSError as refused:
+        _log.warning(
+            "server.drop_caches: the page cache was not dropped (%s); as root: sysctl -w vm.drop_caches=3",
+            refused.strerror,
+        )
+        return False
+    return True

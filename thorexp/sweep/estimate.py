@@ -1,0 +1,99 @@
+"""How long a sweep will take: from earlier records, else from the roofline."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from thorexp.errors import RecordError
+from thorexp.progress import duration
+from thorexp.rundir import Record, find_run_dirs
+from thorexp.sweep.jobs import ComposedJob
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What took how long, in seconds: to measure a point, by its digest; to start a server, by its model."""
+
+    measures: Mapping[str, float]
+    starts: Mapping[str, float]
+
+    def measure_s(self, job: ComposedJob) -> float | None:
+        """Of the same point, else of another repeat of it; absent when neither was ever measured."""
+        return self.measures.get(job.point, self.measures.get(job.base))
+
+    def and_also(self, record: Record, base: str) -> "History":
+        """With one more record, of a repeat of `base`."""
+        model = record.tags.get("model", "")
+        whole = record.measure_s if record.status == "finished" else None
+        measured = {} if whole is None else {record.point: whole, base: whole}
+        started = {} if record.server_start_s is None else {model: record.server_start_s}
+        return History({**self.measures, **measured}, {**self.starts, **started})
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """`at_least`: part of it is a limit of the hardware, or is not known and left out."""
+
+    seconds: float
+    at_least: bool
+
+    def __str__(self) -> str:
+        if self.at_least and not self.seconds:
+            return "not known"
+        return f"{'at least' if self.at_least else 'about'} {duration(self.seconds)}"
+
+
+UNKNOWN = Estimate(0.0, at_least=True)
+
+
+def history(root: Path) -> History:
+    """All records below a directory, later ones last; those that cannot be read are passed over."""
+    known, records = History({}, {}), []
+    for run_dir in find_run_dirs(root):
+        try:
+            records.append(run_dir.record())
+        except RecordError:
+            continue
+    for record in sorted(records, key=lambda record: record.ended_at):
+        known = known.and_also(record, record.point)
+    return known
+
+
+def measure_time(job: ComposedJob, known: History, pace: float | None) -> Estimate:
+    """Of one job on a running server. `pace`: how many times slower than the roofline; absent where unknown."""
+    if (measured := known.measure_s(job)) is not None:
+        return Estimate(measured, at_least=False)
+    if job.needs.floor_s is None:
+        return UNKNOWN
+    return Estimate(job.needs.floor_s * (pace or 1.0), at_least=pace is None)
+
+
+def sweep_time(jobs: Sequence[ComposedJob], known: History, among: Sequence[ComposedJob] = ()) -> Estimate:
+    """Of jobs that are still to run, one after the other, with the server starts and cool-downs between them.
+
+    `among`: all jobs of the sweep, of which those measured tell the pace of the others.
+    """
+    pace = pace_of(among or jobs, known)
+    servers = {job.server: job.model for job in jobs}
+    parts = [
+        *(measure_time(job, known, pace) for job in jobs),
+        *(_start(known, model) for model in servers.values()),
+        *(Estimate(job.sweep.cooldown_s, at_least=job.sweep.cooldown_below_c is not None) for job in jobs[1:]),
+    ]
+    return Estimate(sum(part.seconds for part in parts), any(part.at_least for part in parts))
+
+
+def pace_of(jobs: Sequence[ComposedJob], known: History) -> float | None:
+    """Measured over least possible time, the median of the jobs where both are known; absent without one."""
+    paces = [
+        measured / job.needs.floor_s
+        for job in jobs
+        if job.needs.floor_s and (measured := known.measure_s(job)) is not None
+    ]
+    return median(paces) if paces else None
+
+
+def _start(known: History, model: str) -> Estimate:
+    started = known.starts.get(model)
+    return UNKNOWN if started is None else Estimate(started, at_least=False)

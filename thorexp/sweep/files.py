@@ -1,0 +1,138 @@
+"""A sweep's rows as text for a terminal, as CSV, as Markdown and as a plot."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from thorexp.measure.stats import Agreement, frontier
+from thorexp.sweep.page import page
+from thorexp.sweep.summary import COLUMNS, Column, Row, best, disagreements
+
+ABSENT = "-"
+
+
+def text(table: Sequence[Row], heading: str, title: str) -> str:
+    """One line a point, the best of each column marked with *; then what disagrees, and why points failed."""
+    grid = Table(padding=(0, 0), pad_edge=False)
+    grid.add_column(Text(heading), overflow="fold")
+    for column in COLUMNS:
+        grid.add_column(column.heading, justify="right", no_wrap=True)
+    for row in table:
+        grid.add_row(Text(_named(row.short, row)), *_cells(row, best(table), "{}*", " "))
+    return page(title, grid, _remarks(table))
+
+
+def markdown(table: Sequence[Row], title: str) -> str:
+    """The same to paste; the best of each column in bold. Times in ms."""
+    heads = ("point", *(column.heading for column in COLUMNS))
+    lines = [title, "", _piped(heads), _piped(("---", *("---:" for _ in COLUMNS)))]
+    lines += [
+        _piped((_named(row.name, row).replace("|", "\\|"), *_cells(row, best(table), "**{}**", ""))) for row in table
+    ]
+    remarks = list(_remarks(table))
+    return "\n".join([*lines, *(["", "```", *remarks, "```"] if remarks else []), ""])
+
+
+def as_csv(table: Sequence[Row]) -> str:
+    """One line a point under vLLM's metric names, full precision; empty where absent.
+
+    `_spread` is (largest − smallest) / median over repeats, `_low` and `_high` the 95 % interval of the mean.
+    """
+    text = io.StringIO()
+    keys = [f"{column.key}{suffix}" for column in COLUMNS for suffix in ("", "_spread", "_low", "_high")]
+    writer = csv.DictWriter(text, ["point", "state", "repeats", *keys, "error", "directories"], lineterminator="\n")
+    writer.writeheader()
+    for row in table:
+        values = {key: value for column in COLUMNS for key, value in _numbers(column, row.values)}
+        rest = {"error": "\n".join(row.errors), "directories": "\n".join(map(str, row.directories))}
+        writer.writerow({"point": row.name, "state": row.state, "repeats": _repeats(row), **values, **rest})
+    return text.getvalue()
+
+
+def frontier_html(table: Sequence[Row], title: str) -> str | None:
+    """Output tokens/s of the system against tokens/s per user (1000 / median TPOT in ms), in one HTML file.
+
+    The line joins the points that no other beats in both. Absent when no point has both numbers.
+    """
+    from plotly import graph_objects
+
+    shown = [(row.short, *place) for row in table if (place := _place(row)) is not None]
+    if not shown:
+        return None
+    names, users, systems = zip(*shown, strict=True)
+    kept = frontier(list(zip(users, systems, strict=True)))
+    line = {"x": [users[i] for i in kept], "y": [systems[i] for i in kept]}
+    plot = graph_objects.Figure(
+        [
+            graph_objects.Scatter(**line, mode="lines", name="frontier", hoverinfo="skip"),
+            graph_objects.Scatter(
+                x=users,
+                y=systems,
+                text=names,
+                mode="markers+text",
+                textposition="top center",
+                cliponaxis=False,
+                name="points",
+            ),
+        ]
+    )
+    plot.update_xaxes(rangemode="tozero")
+    plot.update_yaxes(rangemode="tozero")
+    plot.update_layout(
+        title=title,
+        xaxis_title="tokens/s per user (1000 / median TPOT ms)",
+        yaxis_title="output tokens/s of the system",
+    )
+    return str(plot.to_html(include_plotlyjs=True, full_html=True))
+
+
+def _named(name: str, row: Row) -> str:
+    """With a word on repeats that have no number in the row, where others have."""
+    return f"{name} ({row.state} in part)" if row.values and row.state != "finished" else name
+
+
+def _cells(row: Row, best_of: Mapping[str, float], marked: str, unmarked: str) -> Iterator[str]:
+    for column in COLUMNS:
+        value = row.values.get(column.key)
+        if value is None:
+            yield (row.state if column is COLUMNS[0] else ABSENT) + unmarked
+        elif best_of.get(column.key) == value.median:
+            yield marked.format(f"{value.median:.2f}")
+        else:
+            yield f"{value.median:.2f}{unmarked}"
+
+
+def _remarks(table: Sequence[Row]) -> Iterator[str]:
+    for row in table:
+        if spreads := disagreements(row):
+            yield f"{row.name}: {_repeats(row)} repeats differ by more than 5 %: {', '.join(spreads)}"
+    for row in table:
+        for error in row.errors:
+            yield f"{row.name}\n{error}"
+
+
+def _numbers(column: Column, values: Mapping[str, Agreement]) -> Iterator[tuple[str, float | None]]:
+    value = values.get(column.key)
+    if value is not None:
+        yield column.key, value.median
+        yield f"{column.key}_spread", value.spread
+        low, high = value.interval or (None, None)
+        yield f"{column.key}_low", low
+        yield f"{column.key}_high", high
+
+
+def _repeats(row: Row) -> int:
+    return max((value.count for value in row.values.values()), default=0)
+
+
+def _place(row: Row) -> tuple[float, float] | None:
+    """Tokens/s per user, and of the system."""
+    tpot, throughput = row.values.get("median_tpot_ms"), row.values.get("output_throughput")
+    return None if tpot is None or throughput is None or not tpot.median else (1000 / tpot.median, throughput.median)
+
+
+def _piped(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

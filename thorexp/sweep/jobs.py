@@ -1,0 +1,118 @@
+"""The jobs of a sweep, composed and checked before any of them runs."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.core.utils import filter_overrides
+from omegaconf import DictConfig, open_dict
+
+from thorexp.capacity import Capacity, capacity, check_fit
+from thorexp.compose import composed
+from thorexp.config import SweepConfig, TrackingConfig
+from thorexp.errors import ConfigError
+from thorexp.prepare import PreparedJob, prepare
+
+# Far enough apart that a sweep over small seeds and its repeats do not meet.
+SEED_STEP = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedJob:
+    """One job of the sweep before it runs. Jobs with one `server` share it.
+
+    `point`: its digest; `base`: that of the first of its repeats. `refused`: why its board cannot carry it. Of the
+    load plan nothing is kept: a sweep's plans together can take the memory that a server needs.
+    """
+
+    number: int
+    overrides: tuple[str, ...]
+    tree: DictConfig
+    point: str
+    base: str
+    repeat: int
+    model: str
+    server: str
+    needs: Capacity
+    refused: ConfigError | None
+    unchecked: bool
+    sweep: SweepConfig
+    tracking: TrackingConfig
+    dry_run: bool
+
+
+def with_repeats(tree: DictConfig, number: int, overrides: Sequence[str]) -> tuple[ComposedJob, ...]:
+    """The point that this tree is, `sweep.repeats` times: repeat r draws with workload.seed + 1000 r.
+
+    ConfigError, by the full key, for what no server could make right.
+    """
+    with open_dict(tree):
+        tree.hydra.job.num = number
+    first = _job(tree, number, overrides, repeat=0, base=None)
+    if first.sweep.repeats < 1:
+        raise ConfigError(f"sweep.repeats={first.sweep.repeats} runs nothing.", ("try", "sweep.repeats=3"))
+    others = range(1, first.sweep.repeats)
+    return (first, *(_job(_reseeded(tree, repeat), number, overrides, repeat, first.base) for repeat in others))
+
+
+def by_server(jobs: Sequence[ComposedJob]) -> list[ComposedJob]:
+    """Jobs of one server side by side, each round of repeats after the other; else in the order asked for."""
+    servers = list(dict.fromkeys(job.server for job in jobs))
+    return sorted(jobs, key=lambda job: (servers.index(job.server), job.repeat))
+
+
+def apart(points: Sequence[Sequence[str]]) -> list[str]:
+    """Each point by what sets it apart: the overrides that all share are left out."""
+    return [" ".join(words) or "-" for words in _unshared(points)]
+
+
+def apart_in_columns(points: Sequence[Sequence[str]]) -> tuple[str, list[str]]:
+    """The same for a table: keys in the heading, values below it, where all points name the same keys."""
+    unshared = _unshared(points)
+    keys = {tuple(word.partition("=")[0] for word in words) for words in unshared}
+    if len(keys) != 1 or keys == {()}:
+        return "point", apart(points)
+    return " ".join(keys.pop()), [" ".join(word.partition("=")[2] for word in words) for words in unshared]
+
+
+def _unshared(points: Sequence[Sequence[str]]) -> list[list[str]]:
+    shared = set.intersection(*map(set, points)) if len(points) > 1 else set()
+    return [[word for word in point if word not in shared] for point in points]
+
+
+def _reseeded(tree: DictConfig, repeat: int) -> DictConfig:
+    again = copy.deepcopy(tree)
+    again.workload.seed += SEED_STEP * repeat
+    return again
+
+
+def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, base: str | None) -> ComposedJob:
+    prepared = prepare(*composed(tree))
+    needs, config, point = capacity(prepared), prepared.config, prepared.point
+    with open_dict(tree):
+        tree.hydra.job.id = point[:8]
+    return ComposedJob(
+        number=number,
+        overrides=tuple(filter_overrides(overrides)),
+        tree=tree,
+        point=point,
+        base=base or point,
+        repeat=repeat,
+        model=config.model.name,
+        server=f"attached {config.server.base_url}" if prepared.launch is None else prepared.launch.fingerprint,
+        needs=needs,
+        refused=refusal(prepared, needs),
+        unchecked=prepared.unchecked,
+        sweep=config.sweep,
+        tracking=config.tracking,
+        dry_run=config.dry_run,
+    )
+
+
+def refusal(job: PreparedJob, needs: Capacity) -> ConfigError | None:
+    """Why its board cannot carry it; absent when it can, for all that is known."""
+    try:
+        check_fit(job, needs)
+    except ConfigError as misfit:
+        return misfit
+    return None

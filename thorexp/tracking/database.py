@@ -1,0 +1,49 @@
+"""The file of an SQLite store: made whole or not at all, and written to by one at a time."""
+
+import fcntl
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+
+def database_of(uri: str) -> Path | None:
+    """The absolute file of an SQLite store; absent for any other store."""
+    from sqlalchemy.engine import make_url
+
+    return Path(make_url(uri).database or "").absolute() if uri.startswith("sqlite:") else None
+
+
+@contextmanager
+def alone(database: Path | None) -> Iterator[None]:
+    """Nobody else fills a run or, at first use, makes the tables: two at once break each other's.
+
+    A server locks nothing, so two replays of one record at the same moment may leave two runs there. The
+    database is opened here first, since MLflow would retry for 100 s on one that cannot be.
+    """
+    if database is None:
+        yield
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with database.with_name(f"{database.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not database.exists():
+            _create(database)
+        with closing(sqlite3.connect(database, timeout=20)) as connection:
+            connection.execute("PRAGMA journal_mode=wal")
+        yield
+
+
+def _create(database: Path) -> None:
+    """All of its tables or no file: MLflow cannot go on with a migration that was killed half way."""
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    workshop = database.with_name(f".{database.name}.partial")
+    shutil.rmtree(workshop, ignore_errors=True)
+    workshop.mkdir()
+    made = SqlAlchemyStore(f"sqlite:///{workshop / database.name}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)  # type: ignore[no-untyped-call]  # MLflow's
+    made.engine.dispose()
+    (workshop / database.name).replace(database)
+    workshop.rmdir()
