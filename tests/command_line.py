@@ -153,6 +153,14 @@ def servers_below(folder: Path) -> list[psutil.Process]:
     return [p for p in psutil.process_iter() if p.pid != os.getpid() and _folder(p) == str(folder)]
 
 
+def command_of(process: psutil.Process) -> str:
+    """Its words, or the title it has given itself; empty once it has ended."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
 def _folder(process: psutil.Process) -> str | None:
     try:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.cwd()

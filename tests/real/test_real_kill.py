@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.command_line import Running, running, servers_below, thorexp, tracked_runs
+from tests.command_line import Running, command_of, running, servers_below, thorexp, tracked_runs
 from tests.real.vllm_command import vllm_command
 from tests.sweep.test_kill import before_tracking, composing, left_after_5_s, tracking
 from thorexp.rundir import find_run_dirs
@@ -16,7 +16,7 @@ WORDS = ("-m", "hardware=cpu", "model=tiny_qwen3", "load=low,high", "load.num_pr
 
 def loading(sweep: Running) -> None:
     """vLLM has started its engine, which has not answered yet."""
-    sweep.until(lambda: any("EngineCore" in p.name() for p in servers_below(sweep.folder)), look_every_s=0.2)
+    sweep.until(lambda: any("EngineCore" in command_of(p) for p in servers_below(sweep.folder)), look_every_s=0.2)
     time.sleep(1)
     assert "server: ready" not in sweep.err.read_text()
     sweep.process.kill()

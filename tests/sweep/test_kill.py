@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.command_line import FAKE, Ran, Running, TrackedRun, running, servers_below, thorexp, tracked_runs
+from tests.command_line import FAKE, Ran, Running, TrackedRun, command_of, running, servers_below, thorexp, tracked_runs
 from thorexp.rundir import RECORD, find_run_dirs
 from thorexp.sweepdir import SWEEP
 
@@ -42,7 +42,7 @@ class Stage:
 
 def composing(sweep: Running) -> None:
     """vLLM is being asked for its flags, and nothing was started."""
-    sweep.until(lambda: any("--help" in " ".join(_command(p)) for p in servers_below(sweep.folder)))
+    sweep.until(lambda: any("--help" in command_of(p) for p in servers_below(sweep.folder)))
     sweep.process.kill()
     assert [] == list(sweep.folder.glob(f"outputs/*/{SWEEP}"))
 
@@ -173,13 +173,6 @@ def left_after_5_s(folder: Path) -> list[psutil.Process]:
     while (left := servers_below(folder)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return left
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
 
 
 def _statuses(folder: Path) -> Counter[str]:
