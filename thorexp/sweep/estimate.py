@@ -69,13 +69,16 @@ def measure_time(job: ComposedJob, known: History, pace: float | None) -> Estima
     return Estimate(job.needs.floor_s * (pace or 1.0), at_least=pace is None)
 
 
-def sweep_time(jobs: Sequence[ComposedJob], known: History, among: Sequence[ComposedJob] = ()) -> Estimate:
+def sweep_time(
+    jobs: Sequence[ComposedJob], known: History, among: Sequence[ComposedJob] = (), running: str | None = None
+) -> Estimate:
     """Of jobs that are still to run, one after the other, with the server starts and cool-downs between them.
 
-    `among`: all jobs of the sweep, of which those measured tell the pace of the others.
+    `among`: all jobs of the sweep, of which those measured tell the pace of the others. `running`: the server that
+    is there already.
     """
     pace = pace_of(among or jobs, known)
-    servers = {job.server: job.model for job in jobs}
+    servers = {job.server: job.model for job in jobs if job.server != running}
     parts = [
         *(measure_time(job, known, pace) for job in jobs),
         *(_start(known, model) for model in servers.values()),

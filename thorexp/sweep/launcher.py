@@ -123,7 +123,7 @@ class SweepLauncher(Launcher):
     def _show(self, plan: SweepPlan, i: int, known: History) -> None:
         jobs = plan.to_run
         servers = list(dict.fromkeys(job.server for job in jobs))
-        left = sweep_time(jobs[i:], known, plan.jobs)
+        left = sweep_time(jobs[i:], known, plan.jobs, running=jobs[i - 1].server if i else None)
         SHOWN.sweep(
             SweepState(
                 done=len(plan.jobs) - len(jobs) + i,

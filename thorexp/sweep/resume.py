@@ -43,7 +43,10 @@ def fresh_directories(configured: Path) -> Iterator[Path]:
 
 
 def hold(directory: Path) -> bool:
-    """Take it for this process, until that ends; false when another one that lives has it."""
+    """Take it for this process, until that ends; false when another one that lives has it.
+
+    A network file system may not lock directories: there it is said, and not held.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -51,6 +54,8 @@ def hold(directory: Path) -> bool:
     except BlockingIOError:
         os.close(descriptor)
         return False
+    except OSError as cannot:
+        log.warning("%s cannot be locked (%s): start no second sweep in it", directory, cannot.strerror)
     return True
 
 
