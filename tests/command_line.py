@@ -49,7 +49,7 @@ def environment(folder: Path, fake: dict[str, Any] | None = None) -> dict[str, s
     return {
         **os.environ,
         "HOME": str(folder),
-        "TMPDIR": str(folder),
+        "THOREXP_LOCK": str(folder / "board.lock"),
         "FAKE_VLLM": json.dumps(fake or {}),
         "COLUMNS": "200",
     }

@@ -18,18 +18,19 @@ from omegaconf import DictConfig, OmegaConf
 from thorexp import job, tracking
 from thorexp.capacity import capacity, check_fit
 from thorexp.compose import COMPOSITION_ERRORS, explain, job_config, resolved_yaml, typed_engine_args
-from thorexp.config import SweepConfig, TrackingConfig
-from thorexp.errors import BusyError, ConfigError, ThorexpError, TrackingError
+from thorexp.config import TrackingConfig
+from thorexp.errors import ConfigError, ThorexpError, TrackingError
 from thorexp.job import Means, Outcome, Place
-from thorexp.prepare import prepare
+from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import REPORT, RunDir
-from thorexp.session import SERVERS, SHOWN
-from thorexp.sweep.lock import take_board
+from thorexp.session import SERVERS, SHOWN, take_board
+from thorexp.sweep.directory import forget, unless_begun
 from thorexp.sweep.plan import plan_of_one
-from thorexp.sweep.resume import forget
 from thorexp.sweepdir import sweep_id
 
 PACKAGE = Path(__file__).parent
+
+LAUNCHER = "hydra_plugins.thorexp.ThorexpLauncher"
 
 log = logging.getLogger(__name__)
 
@@ -55,34 +56,32 @@ def task(tree: DictConfig) -> Outcome | None:
     Absent for a dry run, which starts nothing.
     """
     hydra_config = HydraConfig.get()
-    alone = hydra_config.mode is not RunMode.MULTIRUN
-    config = job_config(tree)
-    if alone and config.sweep.repeats != 1:
-        raise ConfigError(
-            f"sweep.repeats={config.sweep.repeats} is for a sweep.",
-            ("try", "python -m thorexp -m, with the same words"),
-        )
-    prepared = prepare(config, typed_engine_args(hydra_config.overrides.task))
-    if config.dry_run:
-        print(plan_of_one(prepared), end="")
-        forget(Path(hydra_config.runtime.output_dir))
-    check_fit(prepared, capacity(prepared))
-    if config.dry_run:
-        return None
+    directory = Path(hydra_config.runtime.output_dir)
+    with unless_begun(directory):
+        prepared = _prepared(tree, hydra_config)
+        if prepared.config.dry_run:
+            print(plan_of_one(prepared), end="")
+        check_fit(prepared, capacity(prepared))
+        if prepared.config.dry_run:
+            forget(directory)
+            return None
+        take_board(prepared.config.sweep)
     place = _place(hydra_config)
-    if alone:
-        _take_board(config.sweep, place)
-    outcome = job.run(prepared, _means(config.tracking), place, resolved_yaml(tree))
+    outcome = job.run(prepared, _means(prepared.config.tracking), place, resolved_yaml(tree))
     SHOWN.pause()
-    return _kept(outcome, place.run_dir, config.tracking)
+    return _kept(outcome, place.run_dir, prepared.config.tracking)
 
 
-def _take_board(options: SweepConfig, place: Place) -> None:
-    try:
-        take_board(options)
-    except BusyError:
-        forget(place.run_dir.path)
-        raise
+def _prepared(tree: DictConfig, hydra_config: HydraConf) -> PreparedJob:
+    """The job, checked; refused when it was to be repeated and nobody is there to do that."""
+    config = job_config(tree)
+    launched = hydra_config.mode is RunMode.MULTIRUN and hydra_config.launcher["_target_"] == LAUNCHER
+    if config.sweep.repeats != 1 and not launched:
+        raise ConfigError(
+            f"sweep.repeats={config.sweep.repeats} is for a sweep of thorexp's own.",
+            ("try", "python -m thorexp -m, with the same words and no other hydra/launcher"),
+        )
+    return prepare(config, typed_engine_args(hydra_config.overrides.task))
 
 
 def _kept(outcome: Outcome, run_dir: RunDir, to: TrackingConfig) -> Outcome:
@@ -150,17 +149,23 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)  # a shell starts background jobs with SIGINT ignored
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
+        _run()
     except (ThorexpError, *COMPOSITION_ERRORS) as failed:
         if wants_traceback:
             raise
         print(failed if isinstance(failed, ThorexpError) else explain(failed), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print(
-            "Interrupted: complete jobs are kept, the server is being stopped; once more to stop now.", file=sys.stderr
-        )
         sys.exit(130)
+
+
+def _run() -> None:
+    """Hydra, and whatever comes of it the end of the server."""
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
+    except KeyboardInterrupt:
+        print("Interrupted: what is complete is kept. The server is stopping; once more stops now.", file=sys.stderr)
+        raise
     finally:
         SHOWN.pause()
         SERVERS.close()

@@ -13,6 +13,7 @@ from thorexp.prepare import PreparedJob
 GB = 1e9
 TERA = 1e12
 UTILIZATION = 0.9  # vLLM's default for gpu_memory_utilization
+OTHER_MEASURES = ("kv_cache_memory_bytes", "cpu_offload_gb")
 # An answer of ours can be wrong where a checkpoint keeps layers at another precision.
 KNOWN_BETTER = "hardware.memory_gb=null, if you know that it fits"
 
@@ -89,18 +90,32 @@ def _board(config: JobConfig) -> Board:
 def _fit(
     job: PreparedJob, args: Mapping[str, Any], model: Transformer, precision: Precision, board: Board
 ) -> Fit | None:
-    """vLLM refuses to start without KV cache for one request of max_model_len tokens; nobody's server is judged."""
-    if job.launch is None:
+    """vLLM refuses to start without KV cache for one request of max_model_len tokens.
+
+    Nobody's server is judged, nor one that was told another measure of its memory.
+    """
+    if job.launch is None or any(args.get(name) for name in OTHER_MEASURES):
         return None
     longest = args.get("max_model_len") or job.config.model.architecture.max_position_embeddings
     return memory_fit(
         model,
         precision,
         board,
-        utilization=float(args.get("gpu_memory_utilization") or UTILIZATION),
+        utilization=_number(args, "gpu_memory_utilization", UTILIZATION),
         tokens=longest if isinstance(longest, int) and longest > 0 else _longest(job.plan),
-        devices=int(args.get("tensor_parallel_size") or 1) * int(args.get("pipeline_parallel_size") or 1),
+        devices=int(_number(args, "tensor_parallel_size", 1) * _number(args, "pipeline_parallel_size", 1)),
     )
+
+
+def _number(args: Mapping[str, Any], name: str, default: float) -> float:
+    """ConfigError for what vLLM would not take for a number either."""
+    value = args.get(name)
+    try:
+        return float(default if value is None else value)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"engine.{name}={value} is not a number.", ("try", f"engine.{name}={default:g}, vLLM's default")
+        ) from None
 
 
 def _floor_s(plan: LoadPlan, model: Transformer, precision: Precision, board: Board) -> float | None:

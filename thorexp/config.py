@@ -172,7 +172,7 @@ class SweepConfig:
     `resume`: leave out points that have a finished record. `repeats`: how often each point runs, each time with
     another seed. `cooldown_s`: idle before each job but the first; then, until the board's hottest sensor is
     below `cooldown_below_c`, for `cooldown_timeout_s` at most. `lock`: one thorexp measures on a board at a
-    time; another waits `lock_wait_s`, 0 being not at all.
+    time, the one that holds `lock_path`; another waits `lock_wait_s`, 0 being not at all.
     """
 
     resume: bool
@@ -181,6 +181,7 @@ class SweepConfig:
     cooldown_below_c: float | None
     cooldown_timeout_s: float
     lock: bool
+    lock_path: str
     lock_wait_s: float
 
 

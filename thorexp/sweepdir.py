@@ -17,8 +17,9 @@ SWEEP = "sweep.json"
 class SweepRecord:
     """A sweep, from its beginning on. `points`: the digests of all that it was asked for.
 
-    `command` as typed; times in Unix seconds, `ended_at` absent until it has ended. `finished` and `failed`
-    count points. `directory` holds its files; the jobs' directories below it have records of their own.
+    `command` as typed last; times in Unix seconds, `ended_at` absent until it has ended. `finished` and `failed`
+    count jobs: repeats of a point are several. `directory` holds its files; the jobs' directories below it have
+    records of their own.
     """
 
     id: str

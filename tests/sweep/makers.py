@@ -13,7 +13,7 @@ from thorexp.app import conf_dir, register
 from thorexp.capacity import Capacity
 from thorexp.config import SweepConfig, TrackingConfig
 from thorexp.measure.roofline import Fit
-from thorexp.rundir import Record, RunDir
+from thorexp.rundir import CONFIG, RESULT, Record, RunDir
 from thorexp.sweep.jobs import ComposedJob
 from thorexp.sweep.summary import Point
 from thorexp.sweepdir import SweepRecord
@@ -29,6 +29,7 @@ SWEEP = SweepConfig(
     cooldown_below_c=None,
     cooldown_timeout_s=900.0,
     lock=True,
+    lock_path="/tmp/board.lock",
     lock_wait_s=0.0,
 )
 JOB = ComposedJob(
@@ -40,6 +41,7 @@ JOB = ComposedJob(
     repeat=0,
     model="a",
     server="server of a",
+    subdir="a_high",
     needs=Capacity(fit=None, floor_s=None),
     refused=None,
     unchecked=False,
@@ -72,6 +74,8 @@ def needing(weights_gb: float, kv_gb: float, room_gb: float) -> Capacity:
 def a_run_dir(path: Path, point: str, **changes: Any) -> RunDir:
     """The complete record of a job of this host that finished."""
     run_dir = RunDir(path)
+    run_dir.write_text(CONFIG, "model: {name: a}\n")
+    run_dir.write_json(RESULT, {})
     run_dir.complete(replace(FINISHED, point=point, **changes))
     return run_dir
 

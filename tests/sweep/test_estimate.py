@@ -130,22 +130,22 @@ def test_a_history_is_of_all_records_below(tmp_path: Path) -> None:
 
 def test_the_latest_record_counts(tmp_path: Path) -> None:
     """By when it ended, not by where it lies."""
-    a_run_dir(tmp_path / "a", "p", ended_at=2.0, measure_s=20.0)
-    a_run_dir(tmp_path / "b", "p", ended_at=1.0, measure_s=10.0)
+    a_run_dir(tmp_path / "sweep" / "a", "p", ended_at=2.0, measure_s=20.0)
+    a_run_dir(tmp_path / "sweep" / "b", "p", ended_at=1.0, measure_s=10.0)
     assert {"p": 20.0} == history(tmp_path).measures
 
 
 def test_a_load_that_failed_says_nothing_of_one_that_does_not(tmp_path: Path) -> None:
     """A server that died after a second would promise a sweep of seconds."""
-    a_run_dir(tmp_path / "a", "p", ended_at=1.0, measure_s=60.0)
-    a_run_dir(tmp_path / "b", "p", ended_at=2.0, measure_s=1.0, status="failed", error="It died.")
+    a_run_dir(tmp_path / "sweep" / "a", "p", ended_at=1.0, measure_s=60.0)
+    a_run_dir(tmp_path / "sweep" / "b", "p", ended_at=2.0, measure_s=1.0, status="failed", error="It died.")
     assert {"p": 60.0} == history(tmp_path).measures
 
 
 def test_what_cannot_be_read_is_no_history(tmp_path: Path) -> None:
     """The rest is one."""
-    RunDir(tmp_path / "0").write_text(RECORD, "{")
-    a_run_dir(tmp_path / "1", "p", measure_s=60.0)
+    RunDir(tmp_path / "sweep" / "0").write_text(RECORD, "{")
+    a_run_dir(tmp_path / "sweep" / "1", "p", measure_s=60.0)
     assert {"p": 60.0} == history(tmp_path).measures
 
 

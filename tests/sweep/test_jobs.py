@@ -1,12 +1,13 @@
 """The jobs of a sweep, composed before any of them runs."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from tests.sweep.makers import a_job, a_tree
+from tests.sweep.makers import a_job, a_run_dir, a_tree
 from thorexp.errors import ConfigError
-from thorexp.sweep.jobs import ComposedJob, apart, apart_in_columns, by_server, with_repeats
+from thorexp.sweep.jobs import ComposedJob, apart, apart_in_columns, by_server, check_apart, with_repeats
 
 
 def composed(*overrides: str) -> tuple[ComposedJob, ...]:
@@ -147,3 +148,22 @@ def test_a_value_may_hold_an_equals_sign() -> None:
     """The key ends at the first."""
     points = [("x={a:1}", "load=a=b"), ("x={a:2}", "load=a=c")]
     assert ("x load", ["{a:1} a=b", "{a:2} a=c"]) == apart_in_columns(points)
+
+
+def test_two_jobs_in_one_directory_are_refused(tmp_path: Path) -> None:
+    """The second would wipe the record of the first."""
+    jobs = (a_job("p", subdir="0"), a_job("q", subdir="0"))
+    with pytest.raises(ConfigError, match="in one directory"):
+        check_apart(jobs, tmp_path, {})
+
+
+def test_a_job_in_the_directory_of_another_ones_record_is_refused(tmp_path: Path) -> None:
+    """A measurement that is there is not paid for a new one."""
+    there = {"p": a_run_dir(tmp_path / "0", "p")}
+    with pytest.raises(ConfigError, match="in one directory"):
+        check_apart((a_job("q", subdir="0"),), tmp_path, there)
+
+
+def test_a_job_may_be_measured_again_in_its_own_directory(tmp_path: Path) -> None:
+    """By force, with sweep.resume=false."""
+    check_apart((a_job("p", subdir="0"),), tmp_path, {"p": a_run_dir(tmp_path / "0", "p")})

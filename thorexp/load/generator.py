@@ -5,6 +5,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from threading import Lock
 
 import uvloop
@@ -73,7 +74,7 @@ async def _play(
         )
         slots = asyncio.Semaphore(plan.streams)
         tasks = [asyncio.create_task(_request(client, slots, clock, each)) for each in exchanges]
-        look = None if watch is None else _looking(exchanges, tasks, watch, clock)
+        look = None if watch is None else _looking(exchanges, tasks, start_ns, watch, clock)
         await _while_alive(check_alive, look, tasks)
         end_ns = clock()
     if look is not None:
@@ -82,16 +83,23 @@ async def _play(
 
 
 def _looking(
-    exchanges: Sequence[Exchange], tasks: Sequence[asyncio.Task[None]], watch: Callable[[LoadState], None], clock: Clock
+    exchanges: Sequence[Exchange],
+    tasks: Sequence[asyncio.Task[None]],
+    start_ns: int,
+    watch: Callable[[LoadState], None],
+    clock: Clock,
 ) -> Callable[[], None]:
     """One look at the load, told to `watch`: for a thread that may take its time over a terminal."""
-    requests = ((exchange, task.done) for exchange, task in zip(exchanges, tasks, strict=True))
-    onlooker = Onlooker(requests, clock())
     lock = Lock()  # the load may end, and be looked at once more, while the look before is under way
+
+    @cache
+    def onlooker() -> Onlooker:
+        """Made at the first look: requests are due when the load begins."""
+        return Onlooker(((exchange, task.done) for exchange, task in zip(exchanges, tasks, strict=True)), start_ns)
 
     def look() -> None:
         with lock:
-            watch(onlooker.look(clock()))
+            watch(onlooker().look(clock()))
 
     return look
 

@@ -30,10 +30,13 @@ class DeferredSignals:
         return self
 
     def arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        """From now on a signal cancels every task of this loop, which is running."""
+        """From now on a signal cancels every task of this loop, which is running; a second is not kept back."""
 
         def meet(which: int) -> None:
             self._met.append(which)
+            if len(self._met) > 1:
+                self._restore()
+                signal.raise_signal(which)
             for task in asyncio.all_tasks(loop):
                 task.cancel()
 
@@ -43,7 +46,10 @@ class DeferredSignals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for which, handler in self._handlers.items():
-            signal.signal(which, handler)
+        self._restore()
         if self._met:
             self._handlers[self._met[0]](self._met[0], None)
+
+    def _restore(self) -> None:
+        for which, handler in self._handlers.items():
+            signal.signal(which, handler)

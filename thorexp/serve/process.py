@@ -30,9 +30,12 @@ TAIL_BYTES = 32_768
 
 
 class VllmProcess:
-    """A Server that is ours, under a guard that ends it when we end."""
+    """A Server that is ours, under a guard that ends it when we end.
 
-    def __init__(self, spec: LaunchSpec, port: int, log: Path) -> None:
+    `kept`: descriptors that the guard, but not the server, keeps open until the server has ended.
+    """
+
+    def __init__(self, spec: LaunchSpec, port: int, log: Path, kept: tuple[int, ...] = ()) -> None:
         self._spec = spec
         self._port = port
         self.log = log
@@ -49,6 +52,7 @@ class VllmProcess:
                 text=True,
                 env=_environment(spec),
                 start_new_session=True,
+                pass_fds=kept,
             )
 
     def wait_ready(self, watch: Callable[[Phase], None] = unwatched) -> None:
@@ -156,14 +160,16 @@ class VllmProcess:
             time.sleep(0.1)
 
 
-def start(spec: LaunchSpec, log: Path, watch: Callable[[Phase], None] = unwatched) -> VllmProcess:
+def start(
+    spec: LaunchSpec, log: Path, watch: Callable[[Phase], None] = unwatched, kept: tuple[int, ...] = ()
+) -> VllmProcess:
     """Start it and wait until it is ready; StartError, with the cause, when it does not get there."""
     port = _claim(spec)
     if spec.drop_caches:
         memory.drop_page_cache()
     _log.info("server: starting %s, log in %s", spec.model, log)
     began = time.monotonic()
-    server = VllmProcess(spec, port, log)
+    server = VllmProcess(spec, port, log, kept)
     server.wait_ready(watch)
     _log.info("server: ready after %.0f s", time.monotonic() - began)
     return server

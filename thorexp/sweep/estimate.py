@@ -7,7 +7,7 @@ from statistics import median
 
 from thorexp.errors import RecordError
 from thorexp.progress import duration
-from thorexp.rundir import Record, find_run_dirs
+from thorexp.rundir import RECORD, Record, RunDir
 from thorexp.sweep.jobs import ComposedJob
 
 
@@ -25,7 +25,7 @@ class History:
     def and_also(self, record: Record, base: str) -> "History":
         """With one more record, of a repeat of `base`."""
         model = record.tags.get("model", "")
-        whole = record.measure_s if record.status == "finished" else None
+        whole = record.measure_s if _whole(record) else None
         measured = {} if whole is None else {record.point: whole, base: whole}
         started = {} if record.server_start_s is None else {model: record.server_start_s}
         return History({**self.measures, **measured}, {**self.starts, **started})
@@ -48,16 +48,26 @@ UNKNOWN = Estimate(0.0, at_least=True)
 
 
 def history(root: Path) -> History:
-    """All records below a directory, later ones last; those that cannot be read are passed over."""
-    known, records = History({}, {}), []
-    for run_dir in find_run_dirs(root):
+    """The records of jobs two levels below a directory, later ones last; what cannot be read is passed over."""
+    records = []
+    for path in root.glob(f"*/*/{RECORD}"):
         try:
-            records.append(run_dir.record())
+            records.append(RunDir(path.parent).record())
         except RecordError:
             continue
-    for record in sorted(records, key=lambda record: record.ended_at):
-        known = known.and_also(record, record.point)
-    return known
+    records.sort(key=lambda record: record.ended_at)
+    return History(
+        {record.point: record.measure_s for record in records if _whole(record) and record.measure_s is not None},
+        {
+            record.tags.get("model", ""): record.server_start_s
+            for record in records
+            if record.server_start_s is not None
+        },
+    )
+
+
+def _whole(record: Record) -> bool:
+    return record.status == "finished"
 
 
 def measure_time(job: ComposedJob, known: History, pace: float | None) -> Estimate:

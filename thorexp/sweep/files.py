@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -21,16 +21,20 @@ def text(table: Sequence[Row], heading: str, title: str) -> str:
     for column in COLUMNS:
         grid.add_column(column.heading, justify="right", no_wrap=True)
     for row in table:
-        grid.add_row(Text(_named(row.short, row)), *_cells(row, best(table), "{}*", " "))
+        grid.add_row(Text(_named(row.short, row)), *_cells(row, best(table), "{}*", "{} "))
     return page(title, grid, _remarks(table))
 
 
 def markdown(table: Sequence[Row], title: str) -> str:
-    """The same to paste; the best of each column in bold. Times in ms."""
+    """The same to paste; the best of each column in bold. Times in ms.
+
+    Repeats are shown by their median ± half of the 95 % interval of their mean.
+    """
     heads = ("point", *(column.heading for column in COLUMNS))
     lines = [title, "", _piped(heads), _piped(("---", *("---:" for _ in COLUMNS)))]
     lines += [
-        _piped((_named(row.name, row).replace("|", "\\|"), *_cells(row, best(table), "**{}**", ""))) for row in table
+        _piped((_named(row.name, row).replace("|", "\\|"), *_cells(row, best(table), "**{}**", "{}", _give_or_take)))
+        for row in table
     ]
     remarks = list(_remarks(table))
     return "\n".join([*lines, *(["", "```", *remarks, "```"] if remarks else []), ""])
@@ -94,15 +98,26 @@ def _named(name: str, row: Row) -> str:
     return f"{name} ({row.state} in part)" if row.values and row.state != "finished" else name
 
 
-def _cells(row: Row, best_of: Mapping[str, float], marked: str, unmarked: str) -> Iterator[str]:
+def _cells(
+    row: Row,
+    best_of: Mapping[str, float],
+    marked: str,
+    unmarked: str,
+    shown: Callable[[Agreement], str] = lambda value: f"{value.median:.2f}",
+) -> Iterator[str]:
     for column in COLUMNS:
         value = row.values.get(column.key)
         if value is None:
-            yield (row.state if column is COLUMNS[0] else ABSENT) + unmarked
-        elif best_of.get(column.key) == value.median:
-            yield marked.format(f"{value.median:.2f}")
+            yield unmarked.format(row.state if column is COLUMNS[0] else ABSENT)
         else:
-            yield f"{value.median:.2f}{unmarked}"
+            yield (marked if best_of.get(column.key) == value.median else unmarked).format(shown(value))
+
+
+def _give_or_take(value: Agreement) -> str:
+    if value.interval is None:
+        return f"{value.median:.2f}"
+    low, high = value.interval
+    return f"{value.median:.2f} ± {(high - low) / 2:.2f}"
 
 
 def _remarks(table: Sequence[Row]) -> Iterator[str]:

@@ -1,17 +1,20 @@
 """The jobs of a sweep, composed and checked before any of them runs."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import filter_overrides
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from thorexp.capacity import Capacity, capacity, check_fit
 from thorexp.compose import composed
 from thorexp.config import SweepConfig, TrackingConfig
 from thorexp.errors import ConfigError
 from thorexp.prepare import PreparedJob, prepare
+from thorexp.rundir import RunDir
 
 # Far enough apart that a sweep over small seeds and its repeats do not meet.
 SEED_STEP = 1000
@@ -21,8 +24,9 @@ SEED_STEP = 1000
 class ComposedJob:
     """One job of the sweep before it runs. Jobs with one `server` share it.
 
-    `point`: its digest; `base`: that of the first of its repeats. `refused`: why its board cannot carry it. Of the
-    load plan nothing is kept: a sweep's plans together can take the memory that a server needs.
+    `point`: its digest; `base`: that of the first of its repeats. `subdir`: of the sweep's directory. `refused`:
+    why its board cannot carry it. Of the load plan nothing is kept: a sweep's plans together can take the memory
+    that a server needs.
     """
 
     number: int
@@ -33,6 +37,7 @@ class ComposedJob:
     repeat: int
     model: str
     server: str
+    subdir: str
     needs: Capacity
     refused: ConfigError | None
     unchecked: bool
@@ -59,6 +64,22 @@ def by_server(jobs: Sequence[ComposedJob]) -> list[ComposedJob]:
     """Jobs of one server side by side, each round of repeats after the other; else in the order asked for."""
     servers = list(dict.fromkeys(job.server for job in jobs))
     return sorted(jobs, key=lambda job: (servers.index(job.server), job.repeat))
+
+
+def check_apart(to_run: Sequence[ComposedJob], directory: Path, there: Mapping[str, RunDir]) -> None:
+    """ConfigError when a job would be kept where another one is, which would be lost.
+
+    `there`: the measurements in the directory of the sweep, by point.
+    """
+    owners = {run_dir.path: point for point, run_dir in there.items()}
+    for job in to_run:
+        place = directory / job.subdir
+        if owners.setdefault(place, job.point) != job.point:
+            raise ConfigError(
+                "Two jobs of this sweep would be kept in one directory.",
+                ("where", f"hydra.sweep.subdir: {place}"),
+                ("try", "hydra.sweep.subdir='${hydra.job.id}', which no two jobs share"),
+            )
 
 
 def apart(points: Sequence[Sequence[str]]) -> list[str]:
@@ -100,6 +121,7 @@ def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, b
         repeat=repeat,
         model=config.model.name,
         server=f"attached {config.server.base_url}" if prepared.launch is None else prepared.launch.fingerprint,
+        subdir=_subdir(tree),
         needs=needs,
         refused=refusal(prepared, needs),
         unchecked=prepared.unchecked,
@@ -107,6 +129,12 @@ def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, b
         tracking=config.tracking,
         dry_run=config.dry_run,
     )
+
+
+def _subdir(tree: DictConfig) -> str:
+    HydraConfig.instance().set_config(tree)  # for `${hydra:…}`, should that stand in it; it also seals the node
+    OmegaConf.set_readonly(tree.hydra, False)
+    return str(tree.hydra.sweep.subdir)
 
 
 def refusal(job: PreparedJob, needs: Capacity) -> ConfigError | None:

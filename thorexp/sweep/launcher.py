@@ -1,7 +1,9 @@
 """A Hydra launcher that plans first, starts each server once, goes on when a job fails, and on where it stopped."""
 
 import logging
-from collections.abc import Mapping, Sequence, Set
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -11,18 +13,20 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from thorexp import tracking
-from thorexp.errors import BusyError, TrackingError
+from thorexp.config import TrackingConfig
+from thorexp.errors import ThorexpError
 from thorexp.progress import SweepState
 from thorexp.rundir import RECORD, RunDir
-from thorexp.session import SHOWN
+from thorexp.session import SHOWN, take_board
 from thorexp.sweep.cooldown import cool_down
-from thorexp.sweep.ending import command, keep_sweep, sweep_record, track_sweep
+from thorexp.sweep.directory import begin, command, directories_for, forget, fresh_directories, hold, unless_begun
+from thorexp.sweep.ending import how_to_go_on, keep_sweep, track_sweep
 from thorexp.sweep.estimate import History, history, sweep_time
-from thorexp.sweep.jobs import ComposedJob, with_repeats
-from thorexp.sweep.lock import take_board
+from thorexp.sweep.jobs import ComposedJob, check_apart, with_repeats
 from thorexp.sweep.plan import SweepPlan
-from thorexp.sweep.resume import directories_for, finished_points, forget, fresh_directories, hold
+from thorexp.sweep.resume import finished_points
 from thorexp.sweep.summary import Point
+from thorexp.sweepdir import SweepRecord
 
 log = logging.getLogger(__name__)
 
@@ -49,43 +53,50 @@ class SweepLauncher(Launcher):
         """
         setup_globals()
         self._log_as_sweep()
-        asked = [self._compose(initial_job_idx + i, each) for i, each in enumerate(job_overrides)]
-        fresh: dict[str, ComposedJob] = {}
-        for job in chain.from_iterable(asked):
-            if job.point not in self._returns:
-                fresh.setdefault(job.point, job)
-        first = asked[0][0]
-        plan, done = self._plan(tuple(fresh.values()), first)
-        print(plan.text(), flush=True)
-        self._dry(plan) if first.dry_run else self._play(plan, done)
-        return [_worst([self._returns[job.point] for job in jobs]) for jobs in asked]
+        with unless_begun(self._configured):
+            asked = [self._compose(initial_job_idx + i, each) for i, each in enumerate(job_overrides)]
+            jobs = {job.point: job for job in chain.from_iterable(reversed(asked)) if job.point not in self._returns}
+            fresh = tuple(sorted(jobs.values(), key=lambda job: (job.number, job.repeat)))
+            if fresh:
+                plan, done = self._plan(fresh)
+                print(plan.text(), flush=True)
+        if fresh:
+            self._dry(plan) if fresh[0].dry_run else self._play(plan, done)
+        return [_worst([self._returns[job.point] for job in repeats]) for repeats in asked]
+
+    @property
+    def _configured(self) -> Path:
+        return Path(str(self.config.hydra.sweep.dir)).resolve()
 
     def _compose(self, number: int, overrides: Sequence[str]) -> tuple[ComposedJob, ...]:
         tree = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         return with_repeats(tree, number, overrides)
 
-    def _plan(self, jobs: tuple[ComposedJob, ...], first: ComposedJob) -> tuple[SweepPlan, Mapping[str, RunDir]]:
+    def _plan(self, jobs: tuple[ComposedJob, ...]) -> tuple[SweepPlan, Mapping[str, RunDir]]:
         """What is to do, and the records that are there already."""
-        configured, resume = Path(str(self.config.hydra.sweep.dir)).resolve(), first.sweep.resume
-        if self._directory is None:
-            self._directory = self._place(configured, {job.point for job in jobs}, first)
-        before = finished_points(self._directory) if resume else {}
-        done = {job.point: before[job.point] for job in jobs if job.point in before}
-        return SweepPlan(jobs, done.keys(), self._directory, history(configured.parent)), done
+        directory = self._directory = self._directory or self._place(jobs)
+        there = finished_points(directory)
+        done = {job.point: there[job.point] for job in jobs if job.sweep.resume and job.point in there}
+        plan = SweepPlan(jobs, done.keys(), directory, history(self._configured.parent))
+        check_apart(plan.to_run, directory, there)
+        return plan, done
 
-    def _place(self, configured: Path, points: Set[str], first: ComposedJob) -> Path:
+    def _place(self, jobs: Sequence[ComposedJob]) -> Path:
         """The directory of the sweep, and the board, for this process; a dry run only looks."""
-        places = directories_for(configured, points, command()) if first.sweep.resume else fresh_directories(configured)
+        first, configured = jobs[0], self._configured
+        named = any(word.lstrip("+").startswith("hydra.sweep.dir=") for word in self.config.hydra.overrides.hydra)
+        places = (
+            fresh_directories(configured)
+            if named or not first.sweep.resume
+            else directories_for(configured, {job.point for job in jobs}, command())
+        )
         if first.dry_run:
             forget(configured)
             return next(places)
-        try:
-            take_board(first.sweep)
-        except BusyError:
-            forget(configured)
-            raise
+        take_board(first.sweep)
         place = next(place for place in places if hold(place))
         if place != configured:
+            log.info("the sweep goes on in %s", place)
             forget(configured)
         return place
 
@@ -93,23 +104,36 @@ class SweepLauncher(Launcher):
         self._returns |= {job.point: _not_run(job) for job in plan.jobs}
 
     def _play(self, plan: SweepPlan, done: Mapping[str, RunDir]) -> None:
-        """Track what is done, run what is not, sum up; when interrupted, sum up what there is."""
-        record = sweep_record(plan, (*self._points, *(job.point for job in plan.jobs)))
+        """Run what is not done, track what is, sum up; when interrupted, sum up what there is."""
+        points = (*self._points, *(job.point for job in plan.jobs))
+        record = begin(plan.directory, points, to_run=bool(plan.to_run))
         self._returns |= {job.point: _not_run(job) for job in plan.jobs if job.refused is not None}
-        whole = False
         try:
-            for job in plan.jobs:
-                if job.point in done:
-                    self._returns[job.point] = _tracked(job, done[job.point])
             self._run_all(plan)
-            whole = True
-        finally:
-            SHOWN.pause()
-            self._points |= {
-                job.point: _point(job, self._returns.get(job.point), done.get(job.point)) for job in plan.jobs
-            }
-            record = keep_sweep(record, tuple(self._points.values()), ended=whole, ran=bool(plan.to_run))
+            self._track(plan.jobs, done)
+        except BaseException:
+            self._keep(record, plan)
+            print(f"To go on where this stopped: {how_to_go_on(record)}", flush=True)
+            raise
+        record = self._keep(replace(record, ended_at=record.ended_at or time.time()), plan)
         track_sweep(record, plan.jobs[0].tracking)
+
+    def _keep(self, record: SweepRecord, plan: SweepPlan) -> SweepRecord:
+        SHOWN.pause()
+        there = finished_points(plan.directory)
+        self._points |= {job.point: _point(job, self._returns.get(job.point), there, plan) for job in plan.jobs}
+        return keep_sweep(record, tuple(self._points.values()))
+
+    def _track(self, jobs: Sequence[ComposedJob], done: Mapping[str, RunDir]) -> None:
+        """Records from before: thorexp may have been killed when one was not in MLflow yet.
+
+        A store that did not take one is not asked again for the others.
+        """
+        refused: ThorexpError | None = None
+        for job in (job for job in jobs if job.point in done):
+            refused = refused or _refusal(done[job.point], job.tracking)
+            status = JobStatus.COMPLETED if refused is None else JobStatus.FAILED
+            self._returns[job.point] = JobReturn(overrides=job.overrides, status=status, _return_value=refused)
 
     def _run_all(self, plan: SweepPlan) -> None:
         jobs, known = plan.to_run, plan.known
@@ -118,7 +142,7 @@ class SweepLauncher(Launcher):
             if i > 0:
                 cool_down(job.sweep)
             self._returns[job.point] = self._run(job, plan.directory)
-            known = _learn(known, job, self._returns[job.point])
+            known = _learn(known, job, RunDir(plan.directory / job.subdir))
 
     def _show(self, plan: SweepPlan, i: int, known: History) -> None:
         jobs = plan.to_run
@@ -126,8 +150,8 @@ class SweepLauncher(Launcher):
         left = sweep_time(jobs[i:], known, plan.jobs, running=jobs[i - 1].server if i else None)
         SHOWN.sweep(
             SweepState(
-                done=len(plan.jobs) - len(jobs) + i,
-                total=len(plan.jobs),
+                done=len(plan.done) + i,
+                total=len(plan.done) + len(jobs),
                 server=servers.index(jobs[i].server) + 1,
                 servers=len(servers),
                 left=str(left) if left.seconds else None,
@@ -160,32 +184,25 @@ def _not_run(job: ComposedJob) -> JobReturn:
     return JobReturn(overrides=job.overrides, status=status, _return_value=job.refused)
 
 
-def _tracked(job: ComposedJob, run_dir: RunDir) -> JobReturn:
-    """A job that is done already; thorexp may have been killed before its record was in MLflow."""
-    to = job.tracking
+def _refusal(run_dir: RunDir, to: TrackingConfig) -> ThorexpError | None:
+    """Why MLflow has not got that record; absent when it has, or is not asked."""
     try:
         if to.enabled:
             tracking.track(run_dir, tracking.Store(to.uri, to.experiment, to.artifacts))
-    except TrackingError as failed:
-        return JobReturn(overrides=job.overrides, status=JobStatus.FAILED, _return_value=failed)
-    return JobReturn(overrides=job.overrides, status=JobStatus.COMPLETED)
+    except ThorexpError as failed:
+        return failed
+    return None
 
 
-def _point(job: ComposedJob, result: JobReturn | None, done: RunDir | None) -> Point:
-    """A job that has ended; or was not come to, for all that is known."""
-    directory = None if done is None else done.path
-    if result is None:
-        return Point(job.overrides, job.base, directory, "not run" if done is None else "finished")
-    if result.hydra_cfg is not None:
-        directory = Path(str(result.hydra_cfg.hydra.runtime.output_dir))
-    failed = result.status is JobStatus.FAILED
-    error = str(result._return_value) if failed else None
-    return Point(job.overrides, job.base, directory, "failed" if failed else "finished", error)
+def _point(job: ComposedJob, result: JobReturn | None, there: Mapping[str, RunDir], plan: SweepPlan) -> Point:
+    """A job by its record; without one it has failed, or was not come to."""
+    error = str(result._return_value) if result is not None and result.status is JobStatus.FAILED else None
+    if job.point in there:
+        return Point(job.overrides, job.base, there[job.point].path, "finished", error)
+    return Point(job.overrides, job.base, plan.directory / job.subdir, "not run" if result is None else "failed", error)
 
 
-def _learn(known: History, job: ComposedJob, result: JobReturn) -> History:
-    assert result.hydra_cfg is not None
-    run_dir = RunDir(Path(str(result.hydra_cfg.hydra.runtime.output_dir)))
+def _learn(known: History, job: ComposedJob, run_dir: RunDir) -> History:
     return known.and_also(run_dir.record(), job.base) if run_dir.has(RECORD) else known
 
 

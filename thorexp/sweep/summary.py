@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from thorexp.measure.stats import Agreement, agreement
-from thorexp.rundir import RECORD, RESULT, RunDir
+from thorexp.rundir import RESULT, RunDir
 from thorexp.sweep.jobs import apart, apart_in_columns
 
 SPREAD = 0.05  # repeats that differ by more are no single number
@@ -37,7 +37,7 @@ COLUMNS = (
 class Point:
     """One job of the sweep: `base` is that of its first repeat, `error` absent when it finished and is tracked.
 
-    `directory` is absent for a job that was not run.
+    `directory` is absent for a job that was not run. One that finished may have an error: MLflow did not take it.
     """
 
     overrides: tuple[str, ...]
@@ -96,7 +96,7 @@ def disagreements(row: Row) -> tuple[str, ...]:
 
 
 def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
-    results = [_result(point.directory) for point in repeats if point.directory is not None]
+    results = [_result(p.directory) for p in repeats if p.state == "finished" and p.directory is not None]
     measured = {column.key: [r[column.key] for r in results if r.get(column.key) is not None] for column in COLUMNS}
     states = {point.state for point in repeats}
     return Row(
@@ -111,8 +111,7 @@ def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
 
 def _result(directory: Path) -> dict[str, Any]:
     run_dir = RunDir(directory)
-    finished = run_dir.has(RECORD) and run_dir.record().status == "finished"
-    return dict(run_dir.read_json(RESULT)) if finished else {}
+    return dict(run_dir.read_json(RESULT))
 
 
 def _rank(row: Row) -> float:

@@ -5,40 +5,58 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from thorexp.config import SweepConfig
 from thorexp.errors import BusyError
 
 POLL_S = 0.5
-LOCK = "thorexp-board.lock"
 
 log = logging.getLogger(__name__)
 
 
-def take_board(options: SweepConfig) -> int | None:
-    """A descriptor that holds the board until it is closed, which is best left to the end of the process: its
-    server must have ended before. Absent when `sweep.lock` is off.
+class Board:
+    """The board, once it was taken: until this process has ended, and the server that it started."""
 
-    BusyError, with pid and start of the holder, when it is not free within `sweep.lock_wait_s`. The kernel takes
-    the lock back when its holder dies, however that happens.
-    """
-    if not options.lock:
-        return None
-    path = Path(tempfile.gettempdir()) / LOCK
-    descriptor = _open(path)
-    try:
-        _acquire(descriptor, path, options.lock_wait_s)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    _sign(descriptor)
-    return descriptor
+    def __init__(self) -> None:
+        self._descriptor: int | None = None
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """The descriptor that holds it, for a child that shall hold it too; none before it is taken."""
+        return () if self._descriptor is None else (self._descriptor,)
+
+    def take(self, lock: Path, wait_s: float) -> None:
+        """Hold it by that file; twice is once.
+
+        BusyError, with pid and start of the holder, when it is not free within `wait_s` seconds. The kernel takes
+        the lock back when all who hold it have died, however that happens.
+        """
+        if self._descriptor is not None:
+            return
+        descriptor = _open(lock)
+        try:
+            _acquire(descriptor, lock, wait_s)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        _sign(descriptor)
+        self._descriptor = descriptor
 
 
 def _open(path: Path) -> int:
+    try:
+        return _opened(path)
+    except OSError as refused:
+        raise BusyError(
+            "The lock of this board cannot be opened.",
+            ("where", f"sweep.lock_path={path}"),
+            ("says", refused.strerror or str(refused)),
+            ("try", "sweep.lock=false, if nothing else measures here"),
+        ) from None
+
+
+def _opened(path: Path) -> int:
     """For every user of the board. An existing file is opened without O_CREAT, which the kernel refuses in a
     sticky directory for another user's file (fs.protected_regular).
     """
@@ -48,13 +66,6 @@ def _open(path: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CREAT, 0o666)
         os.fchmod(descriptor, 0o666)
         return descriptor
-    except OSError as refused:
-        raise BusyError(
-            "The lock of this board cannot be opened.",
-            ("lock", str(path)),
-            ("says", refused.strerror or str(refused)),
-            ("try", "sweep.lock=false, if nothing else measures here"),
-        ) from None
 
 
 def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
