@@ -133,3 +133,17 @@ def test_a_board_without_units_for_a_type_computes_in_16_bit() -> None:
 def test_a_board_that_nobody_knows_has_no_floor() -> None:
     """Absent, not zero."""
     assert capacity(prepared("hardware=cpu")).floor_s is None
+
+
+@pytest.mark.parametrize("typed", ["gpu_memory_utilization=high", "tensor_parallel_size=auto"])
+def test_what_is_no_number_is_refused_by_its_key(typed: str) -> None:
+    """vLLM would refuse it too, after hours in a queue."""
+    name = typed.partition("=")[0]
+    with pytest.raises(ConfigError, match=f"engine.{name}=.* is not a number"):
+        capacity(prepared(f"engine.{typed}"))
+
+
+@pytest.mark.parametrize("typed", ["kv_cache_memory_bytes=1000000000", "cpu_offload_gb=16"])
+def test_another_measure_of_memory_is_not_judged(typed: str) -> None:
+    """It says itself what it takes, or that it takes the host's."""
+    assert capacity(prepared("model=qwen3_30b_a3b", "hardware=jetson_t4000", f"engine.{typed}")).fit is None

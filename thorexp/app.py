@@ -164,7 +164,7 @@ def _run() -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
     except KeyboardInterrupt:
-        print("Interrupted: what is complete is kept. The server is stopping; once more stops now.", file=sys.stderr)
+        print("Interrupted: what is complete is kept. Once more does not wait for a server of ours.", file=sys.stderr)
         raise
     finally:
         SHOWN.pause()

@@ -125,6 +125,30 @@ def test_ctrl_c_twice_ends_at_once(tmp_path: Path) -> None:
     assert [] == left
 
 
+def test_ctrl_c_while_the_last_server_stops_is_no_traceback(tmp_path: Path) -> None:
+    """The table is there already, which is when somebody presses it."""
+    words = (*WORDS, "server.stop_timeout_s=30")
+    with running(tmp_path, *words, fake={"ignore_sigterm": True}) as sweep:
+        interrupt(sweep, signal.SIGINT, "server: stopping")
+        ran = sweep.ended(timeout_s=20)
+    assert (130, False) == (ran.code, "Traceback" in ran.err), ran.err
+    assert "2 of 2 jobs finished, 0 failed" in ran.out
+    _, left = psutil.wait_procs(servers_below(tmp_path), timeout=5)
+    assert [] == left
+
+
+def test_an_interrupted_sweep_that_was_forced_goes_on_in_its_directory(tmp_path: Path) -> None:
+    """sweep.resume=false again would measure all of it again; the command that is named does not."""
+    forced = (*WORDS, "sweep.resume=false", "tracking=off")
+    with running(tmp_path, *forced, fake={"token_delay_s": 0.1}) as sweep:
+        sweep.until(lambda: 2 == sweep.err.read_text().count(" load: "))
+        sweep.process.send_signal(signal.SIGINT)
+        ran = sweep.ended(timeout_s=60)
+    (first,) = (record.id for record in ran.records)
+    again = thorexp(tmp_path, *_named(ran))
+    assert (0, 2, True) == (again.code, len(again.records), first in {record.id for record in again.records}), again.err
+
+
 def _named(ran: Ran) -> list[str]:
     """The words of the command that it says goes on."""
     (line,) = (line for line in ran.out.splitlines() if line.startswith("To go on where this stopped: "))

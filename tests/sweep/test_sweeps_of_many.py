@@ -210,6 +210,42 @@ def test_batches_go_on_where_they_stopped(tmp_path: Path) -> None:
 # Points and servers that lack memory.
 
 
+def test_batches_that_ask_twice_have_one_result(tmp_path: Path) -> None:
+    """An adaptive sweeper may propose a point again."""
+    ran = thorexp(tmp_path, *UNTRACKED, "model=tiny_qwen3", "load=low,low", "hydra.sweeper.max_batch_size=1")
+    assert (0, 1) == (ran.code, len(ran.records)), ran.err
+
+
+def test_a_directory_that_is_named_is_taken_at_its_word(tmp_path: Path) -> None:
+    """A sweep of the same points beside it is another one."""
+    words = (*UNTRACKED, "model=tiny_qwen3", "load=low")
+    for name in ("a", "b"):
+        ran = thorexp(tmp_path, *words, f"hydra.sweep.dir=outputs/{name}")
+        assert 0 == ran.code, ran.err
+    assert [1, 1] == [len(find_run_dirs(tmp_path / "outputs" / name)) for name in ("a", "b")]
+
+
+def test_two_jobs_in_one_directory_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    """A name for directories that repeats share would keep the last of them alone."""
+    words = (*UNTRACKED, "model=tiny_qwen3", "load=low", "sweep.repeats=2", "hydra.sweep.subdir=${hydra.job.num}")
+    ran = thorexp(tmp_path, *words)
+    assert (1, True) == (ran.code, "hydra.sweep.subdir" in ran.err), ran.err
+    assert ([], "Traceback" in ran.err) == (list(tmp_path.glob("outputs/*")), False)
+
+
+def test_repeats_by_another_launcher_are_refused(tmp_path: Path) -> None:
+    """It knows of none, and one run is not three."""
+    ran = thorexp(tmp_path, *UNTRACKED, "model=tiny_qwen3", "load=low", "sweep.repeats=3", "hydra/launcher=basic")
+    assert (1, True) == (ran.code, "sweep.repeats=3" in ran.err), ran.err
+
+
+@pytest.mark.parametrize("typed", ["engine.gpu_memory_utilization=high", "engine.max_num_seqs=1 load=high,low extra"])
+def test_a_wrong_value_is_no_traceback(tmp_path: Path, typed: str) -> None:
+    """What cannot be a number is refused by its key; a word that is no override, by Hydra's own words."""
+    ran = thorexp(tmp_path, *SMALL, "model=qwen3_32b_awq", *typed.split())
+    assert (1, False) == (ran.code, "Traceback" in ran.err), ran.err
+
+
 def test_a_point_that_cannot_fit_is_refused_and_the_others_run(tmp_path: Path) -> None:
     """A 30 billion parameter model on an Orin NX is refused by name; the tiny one beside it finishes."""
     words = (*SMALL, "tracking=off", "hardware=jetson_orin_nx_16gb", "load=low")

@@ -4,6 +4,7 @@ import fcntl
 import json
 import logging
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -76,7 +77,7 @@ def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
                 "Another thorexp measures on this board.",
                 *_holder(path),
                 ("lock", str(path)),
-                ("try", "sweep.lock_wait_s=.inf to wait for it, or sweep.lock=false to disturb it"),
+                ("try", "sweep.lock_wait_s=inf to wait for it, or sweep.lock=false to disturb it"),
             )
         if not waiting:
             log.info("waiting for the board: %s", ", ".join(f"{label} {text}" for label, text in _holder(path)))
@@ -96,7 +97,7 @@ def _sign(descriptor: int) -> None:
     signature = {
         "pid": os.getpid(),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "command": " ".join(sys.argv[1:]),
+        "command": shlex.join(sys.argv[1:]),
         "in": str(Path.cwd()),
     }
     os.ftruncate(descriptor, 0)

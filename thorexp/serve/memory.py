@@ -24,9 +24,16 @@ def available() -> int:
 
 def wait_until_back(before: int, timeout_s: float) -> None:
     """Until as much is available as `before` (bytes), or nearly; said when it does not come in time."""
-    slack = max(GIB, psutil.virtual_memory().total // 20)
-    deadline = time.monotonic() + timeout_s
-    while (now := available()) < before - slack:
+    enough = before - max(GIB, psutil.virtual_memory().total // 20)
+    deadline, now = time.monotonic() + timeout_s, available()
+    if now < enough:
+        _log.info(
+            "server: waiting for its memory, %.1f of %.1f GiB are back (server.memory_timeout_s=%g)",
+            now / GIB,
+            before / GIB,
+            timeout_s,
+        )
+    while now < enough:
         if time.monotonic() >= deadline:
             _log.warning(
                 "%.1f GiB were free before the server, %.1f GiB are after it; "
@@ -36,6 +43,7 @@ def wait_until_back(before: int, timeout_s: float) -> None:
             )
             return
         time.sleep(0.2)
+        now = available()
 
 
 def drop_page_cache(through: Path = DROP_CACHES) -> bool:

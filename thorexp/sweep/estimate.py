@@ -39,7 +39,7 @@ class Estimate:
     at_least: bool
 
     def __str__(self) -> str:
-        if self.at_least and not self.seconds:
+        if self.at_least and round(self.seconds) == 0:
             return "not known"
         return f"{'at least' if self.at_least else 'about'} {duration(self.seconds)}"
 

@@ -51,7 +51,7 @@ def as_csv(table: Sequence[Row]) -> str:
     writer.writeheader()
     for row in table:
         values = {key: value for column in COLUMNS for key, value in _numbers(column, row.values)}
-        rest = {"error": "\n".join(row.errors), "directories": "\n".join(map(str, row.directories))}
+        rest = {"error": "\n".join(row.errors), "directories": ";".join(map(str, row.directories))}
         writer.writerow({"point": row.name, "state": row.state, "repeats": _repeats(row), **values, **rest})
     return text.getvalue()
 

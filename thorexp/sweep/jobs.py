@@ -18,6 +18,8 @@ from thorexp.rundir import RunDir
 
 # Far enough apart that a sweep over small seeds and its repeats do not meet.
 SEED_STEP = 1000
+# Of a single point nothing is set apart; these two say most of it.
+GROUPS_THAT_NAME = ("model", "load")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,9 @@ def apart_in_columns(points: Sequence[Sequence[str]]) -> tuple[str, list[str]]:
 
 
 def _unshared(points: Sequence[Sequence[str]]) -> list[list[str]]:
-    shared = set.intersection(*map(set, points)) if len(points) > 1 else set()
+    if len(points) == 1:
+        return [[word for word in points[0] if word.partition("=")[0] in GROUPS_THAT_NAME] or list(points[0])]
+    shared = set.intersection(*map(set, points)) if points else set()
     return [[word for word in point if word not in shared] for point in points]
 
 

@@ -1,6 +1,7 @@
 """A Hydra launcher that plans first, starts each server once, goes on when a job fails, and on where it stopped."""
 
 import logging
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -62,7 +63,7 @@ class SweepLauncher(Launcher):
                 print(plan.text(), flush=True)
         if fresh:
             self._dry(plan) if fresh[0].dry_run else self._play(plan, done)
-        return [_worst([self._returns[job.point] for job in repeats]) for repeats in asked]
+        return [_told([self._returns[job.point] for job in repeats]) for repeats in asked]
 
     @property
     def _configured(self) -> Path:
@@ -84,7 +85,7 @@ class SweepLauncher(Launcher):
     def _place(self, jobs: Sequence[ComposedJob]) -> Path:
         """The directory of the sweep, and the board, for this process; a dry run only looks."""
         first, configured = jobs[0], self._configured
-        named = any(word.lstrip("+").startswith("hydra.sweep.dir=") for word in self.config.hydra.overrides.hydra)
+        named = any(word.lstrip("+").startswith("hydra.sweep.dir=") for word in sys.argv)
         places = (
             fresh_directories(configured)
             if named or not first.sweep.resume
@@ -159,7 +160,8 @@ class SweepLauncher(Launcher):
         )
 
     def _run(self, job: ComposedJob, directory: Path) -> JobReturn:
-        log.info("#%d%s %s", job.number, f" repeat {job.repeat}" if job.repeat else "", " ".join(job.overrides))
+        repeat = f" repeat {job.repeat + 1} of {job.sweep.repeats}" if job.sweep.repeats > 1 else ""
+        log.info("#%d%s %s", job.number, repeat, " ".join(job.overrides))
         with open_dict(job.tree):
             job.tree.hydra.sweep.dir = str(directory)
         result = run_job(
@@ -171,7 +173,7 @@ class SweepLauncher(Launcher):
         )
         self._log_as_sweep()
         if result.status is JobStatus.FAILED:
-            log.error("#%d failed: %s", job.number, result._return_value)
+            log.error("#%d failed: %s", job.number, _headline(result))
         return result
 
     def _log_as_sweep(self) -> None:
@@ -206,6 +208,16 @@ def _learn(known: History, job: ComposedJob, run_dir: RunDir) -> History:
     return known.and_also(run_dir.record(), job.base) if run_dir.has(RECORD) else known
 
 
-def _worst(repeats: Sequence[JobReturn]) -> JobReturn:
-    """What Hydra is told of all repeats of a point: the first that failed, else the first."""
-    return next((result for result in repeats if result.status is JobStatus.FAILED), repeats[0])
+def _told(repeats: Sequence[JobReturn]) -> JobReturn:
+    """What Hydra is told of all repeats of a point: the first that failed, else the first.
+
+    Hydra ends with the error; the table above has said all of it.
+    """
+    failed = next((result for result in repeats if result.status is JobStatus.FAILED), None)
+    if failed is None:
+        return repeats[0]
+    return replace(failed, _return_value=ThorexpError(_headline(failed), ("more", "below the table")))
+
+
+def _headline(failed: JobReturn) -> str:
+    return next(iter(str(failed._return_value).splitlines()), repr(failed._return_value))

@@ -13,6 +13,7 @@ from thorexp.sweep.estimate import UNKNOWN, Estimate, History, measure_time, pac
 from thorexp.sweep.jobs import ComposedJob, apart_in_columns, by_server, refusal
 from thorexp.sweep.page import page
 
+ABSENT = "-"
 UNCHECKED = "No vLLM is here to say which engine arguments it knows: they are not checked."
 
 
@@ -58,7 +59,7 @@ class SweepPlan:
                 name=name,
                 server=str(servers.index(first.server) + 1),
                 needs=first.needs,
-                time=measure_time(first, self.known, pace),
+                time=ABSENT if first.refused is not None else str(measure_time(first, self.known, pace)),
                 state=_state(jobs, self.done),
             )
 
@@ -69,7 +70,7 @@ def plan_of_one(job: PreparedJob) -> str:
     refused = refusal(job, needs)
     floor = UNKNOWN if needs.floor_s is None else Estimate(needs.floor_s, at_least=True)
     name = f"model={job.config.model.name} load={job.config.load.name}"
-    row = _Row(name, "1", needs, floor, "to run" if refused is None else "refused")
+    row = _Row(name, "1", needs, str(floor), "to run" if refused is None else "refused")
     return _text("1 point", "point", (row,), (UNCHECKED,) if job.unchecked else ())
 
 
@@ -78,7 +79,7 @@ class _Row:
     name: str
     server: str
     needs: Capacity
-    time: Estimate
+    time: str
     state: str
 
 
@@ -87,15 +88,15 @@ def _text(title: str, heading: str, rows: Sequence[_Row], remarks: Sequence[str]
     table.add_column(Text(heading), overflow="fold")
     for each in ("server", "weights + KV GB", "of GB", "time"):
         table.add_column(each, justify="right")
-    table.add_column("")
+    table.add_column("state")
     for row in rows:
-        table.add_row(Text(row.name), row.server, *_memory(row.needs), str(row.time), row.state)
+        table.add_row(Text(row.name), row.server, *_memory(row.needs), row.time, row.state)
     return page(title, table, (f"{remark}\n" for remark in remarks))
 
 
 def _memory(needs: Capacity) -> tuple[str, str]:
     if needs.fit is None:
-        return ("-", "-")
+        return (ABSENT, ABSENT)
     weights, kv, room = (each / GB for each in (needs.fit.weights_bytes, needs.fit.kv_bytes, needs.fit.room_bytes))
     return (f"{weights:.1f} + {kv:.1f}", f"{room:.1f}")
 
