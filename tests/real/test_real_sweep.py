@@ -77,10 +77,10 @@ def test_servers_that_die_as_they_load_stop_nothing_else(tmp_path: Path) -> None
     models = "model=tiny_qwen3_w8a16,tiny_qwen3,tiny_qwen3_moe_fp8"
     ran = _real(tmp_path, "-m", "hardware=cpu", models, "load=low", "load.num_prompts=2")
     assert 1 == ran.code
-    statuses = [(record.tags["model"], record.status) for record in ran.records]
-    expected = [("tiny_qwen3_w8a16", "failed"), ("tiny_qwen3", "finished"), ("tiny_qwen3_moe_fp8", "failed")]
-    assert expected == statuses
-    w8a16, fp8 = (d.read_text(ERROR) for d in ran.run_dirs if d.has(ERROR))
+    statuses = {record.tags["model"]: record.status for record in ran.records}
+    assert {"tiny_qwen3_w8a16": "failed", "tiny_qwen3": "finished", "tiny_qwen3_moe_fp8": "failed"} == statuses
+    errors = {d.record().tags["model"]: d.read_text(ERROR) for d in ran.run_dirs if d.has(ERROR)}
+    w8a16, fp8 = errors["tiny_qwen3_w8a16"], errors["tiny_qwen3_moe_fp8"]
     print(w8a16, fp8, sep="\n")
     assert "Failed to find a kernel that can implement the WNA16 linear layer" in w8a16
     assert any(words in fp8 for words in ("ScaledMM linear layer", "CHECK_EQ(mat1.size(1), K) failed"))
