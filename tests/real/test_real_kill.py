@@ -11,7 +11,7 @@ from tests.sweep.test_kill import before_tracking, composing, left_after_5_s, tr
 from thorexp.rundir import find_run_dirs
 from thorexp.sweepdir import SWEEP
 
-WORDS = ("-m", "hardware=cpu", "model=tiny_qwen3", "load=low,high", "load.num_prompts=4")
+WORDS = ("-m", "hardware=cpu", "model=tiny_qwen3", "load=low,high", "load.num_prompts=16")
 
 
 def loading(sweep: Running) -> None:

@@ -62,8 +62,8 @@ def mid_load(sweep: Running) -> None:
 
 
 def before_tracking(sweep: Running) -> None:
-    """The first record is complete, and MLflow's store is held by another process: this one, since the load began."""
-    sweep.until_it_says(" load: ")
+    """The first record is complete, and MLflow's store is held by another process: this one, since the warm-up."""
+    sweep.until_it_says(" warm-up: ")
     with (sweep.folder / "mlruns" / "mlflow.db.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert [] == tracked_runs(sweep.folder)
