@@ -102,7 +102,7 @@ def _means(to: TrackingConfig) -> Means:
     """MLflow is made ready while the server starts: it takes seconds, and none of them during the load."""
     if not to.enabled:
         return Means(SERVERS, SHOWN, settle=lambda: None)
-    opening = threading.Thread(target=_open_store, args=(_store(to),), daemon=True)
+    opening = threading.Thread(target=_open_store, args=(tracking.Store.of(to),), daemon=True)
     opening.start()
     return Means(SERVERS, SHOWN, settle=opening.join)
 
@@ -115,15 +115,11 @@ def _open_store(store: tracking.Store) -> None:
         log.warning("%s", failed)
 
 
-def _store(to: TrackingConfig) -> tracking.Store:
-    return tracking.Store(to.uri, to.experiment, to.artifacts)
-
-
 def _track(run_dir: RunDir, to: TrackingConfig) -> TrackingError | None:
     """Put the record into MLflow; a store that does not take it is an outcome, and the record stays."""
     if to.enabled:
         try:
-            tracking.track(run_dir, _store(to))
+            tracking.track(run_dir, tracking.Store.of(to))
         except TrackingError as failed:
             return failed
     return None

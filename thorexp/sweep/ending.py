@@ -57,7 +57,7 @@ def track_sweep(record: SweepRecord, to: TrackingConfig) -> None:
     A store that is down is said, and does not fail the sweep.
     """
     if to.enabled:
-        store = tracking.Store(to.uri, to.experiment, to.artifacts)
+        store = tracking.Store.of(to)
         try:
             tracking.close_abandoned(store)
             tracking.track_sweep(record, store)

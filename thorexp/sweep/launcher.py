@@ -190,7 +190,7 @@ def _refusal(run_dir: RunDir, to: TrackingConfig) -> ThorexpError | None:
     """Why MLflow has not got that record; absent when it has, or is not asked."""
     try:
         if to.enabled:
-            tracking.track(run_dir, tracking.Store(to.uri, to.experiment, to.artifacts))
+            tracking.track(run_dir, tracking.Store.of(to))
     except ThorexpError as failed:
         return failed
     return None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
+from thorexp.config import TrackingConfig
 from thorexp.errors import TrackingError
 from thorexp.tracking.database import alone, database_of
 from thorexp.tracking.view import View, masked
@@ -35,6 +36,11 @@ class Store:
     uri: str
     experiment: str
     artifacts: str
+
+    @classmethod
+    def of(cls, config: TrackingConfig) -> "Store":
+        """As a job's config says."""
+        return cls(config.uri, config.experiment, config.artifacts)
 
 
 @dataclass(frozen=True, slots=True)
