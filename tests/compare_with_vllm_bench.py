@@ -7,11 +7,8 @@ prompts, and prints output throughput and median TPOT of each and their ratio. E
 """
 
 import argparse
-import json
 import os
-import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
@@ -20,16 +17,17 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from tests.vllm_bench import bench_serve
 from thorexp.app import conf_dir, register
 from thorexp.compose import job_config
-from thorexp.load.client import Target
 from thorexp.load.generator import play
+from thorexp.load.target import Target
 from thorexp.measure.metrics import summarize
 from thorexp.prepare import PreparedJob, prepare
-from thorexp.report import parse
 from thorexp.serve.dummy_model import write_dummy_model
+from thorexp.serve.prefix_cache import reset_prefix_cache
 from thorexp.serve.process import start
-from thorexp.serve.server import Server, reset_prefix_cache
+from thorexp.serve.server import Server
 
 TOLERANCE = 0.05
 
@@ -77,7 +75,7 @@ def _pair(
 
 def _ours(server: Server, job: PreparedJob) -> Figures:
     target = Target(server.endpoint.base_url, server.endpoint.served_model)
-    played = play(job.plan, target, timeout_s=600, check_alive=server.check_alive)
+    played = play(job.plan, target, check_alive=server.check_alive)
     summary = summarize(played, (99,), job.slo)
     assert summary.tpot_ms is not None, played.requests[0].error
     return Figures(summary.output_throughput, summary.tpot_ms.median)
@@ -85,8 +83,7 @@ def _ours(server: Server, job: PreparedJob) -> Figures:
 
 def _theirs(server: Server, job: PreparedJob, vllm: str, scratch: Path, seed: int) -> Figures:
     assert job.launch is not None
-    command = [
-        shlex.split(vllm)[0], "-m", "vllm.entrypoints.cli.main", "bench", "serve",
+    words = [
         "--base-url", server.endpoint.base_url, "--model", server.endpoint.served_model,
         "--tokenizer", job.launch.model, "--dataset-name", "random", "--seed", str(seed),
         "--random-input-len", str(job.config.workload.input_len),
@@ -94,23 +91,8 @@ def _theirs(server: Server, job: PreparedJob, vllm: str, scratch: Path, seed: in
         "--num-prompts", str(len(job.plan.requests)), "--max-concurrency", str(job.plan.streams),
         "--ignore-eos",
     ]  # fmt: skip
-    env = {**os.environ, "PYTHONPATH": str(_metadata(shlex.split(vllm)[0], scratch)), "HF_HUB_OFFLINE": "1"}
-    said = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    reports = list(parse(said.stdout))
-    if not reports:
-        sys.exit(f"vllm bench serve printed no report:\n{said.stderr[-3000:]}")
-    return Figures(reports[0]["output_throughput"], reports[0]["median_tpot_ms"])
-
-
-def _metadata(python: str, scratch: Path) -> Path:
-    """Package metadata by the name `vllm`, which a CPU build lacks and the `vllm` command asks for."""
-    code = "import json, vllm._version as v; print(json.dumps(v.__version__))"
-    said = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
-    version = f"{json.loads(said.stdout.splitlines()[-1])}+cpu"
-    info = scratch / f"vllm-{version}.dist-info"
-    info.mkdir(exist_ok=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {version}\n")
-    return scratch
+    report = bench_serve(vllm, words, scratch)
+    return Figures(report["output_throughput"], report["median_tpot_ms"])
 
 
 def _verdict(pairs: list[tuple[Figures, Figures]]) -> int:

@@ -5,22 +5,30 @@
 FAKE_VLLM, JSON in the environment, chooses how it behaves: `help_delay_s`; `start_delay_s`; `log_progress` (vLLM's
 bar of loading weights, meanwhile); `die_at_start` (a last line to log); `lack_memory_once` (a file to be made: a
 start that makes it dies for lack of memory); `only_model` (the rest holds only for models with this in their name);
-`die_after_requests`; `never_ready`; `ignore_sigterm`; `fork_children` (one in the group, one in a session of its
-own, both deaf to SIGTERM); `token_delay_s`. Prompts are token ids; a prefix cache of 16-token blocks is kept and
-counted like vLLM's.
+`die_after_requests`; `fail_requests` (from this completion on, each is answered 500; the start's own is the first);
+`never_ready`; `ignore_sigterm`; `fork_children` (one in the group, one in a session of its own, both deaf to
+SIGTERM); `token_delay_s`.
+
+A prompt is token ids, or text of which each word is a token; a chat is its messages, whose answer goes on from the
+last. The i-th token of any answer is 1000 + i. A prefix cache of 16-token blocks is kept and counted like vLLM's.
 """
 
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
 BLOCK = 16
+TEMPLATE_TOKENS = 3
+FIRST_TOKEN = 1000
+MAX_MODEL_LEN = 4096
 VERSION = "0.99.0"
 FLAGS = """
 options:
@@ -43,6 +51,38 @@ options:
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
 
+def tokenized(asked: dict[str, Any]) -> list[int]:
+    """The token ids of a request's prompt, or of its messages with the template's closing three to each."""
+    if "messages" in asked:
+        return [token for message in asked["messages"] for token in message_tokens(message)]
+    prompt = asked["prompt"]
+    return text_tokens(prompt) if isinstance(prompt, str) else prompt
+
+
+def message_tokens(message: dict[str, Any]) -> list[int]:
+    """All of the template comes last, so that a chat begins with the chat before and its answer."""
+    closing = (f"<|{message['role']}|>", *("<|end|>",) * (TEMPLATE_TOKENS - 1))
+    return text_tokens(" ".join((content_text(message), *closing)))
+
+
+def content_text(message: dict[str, Any]) -> str:
+    """What a message says, in one piece or in parts."""
+    content = message.get("content") or ""
+    return content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
+
+
+def text_tokens(text: str) -> list[int]:
+    """One for each word: 17 for `t17`, for any other a number below 30000 that is always the same."""
+    return [
+        int(word[1:]) if re.fullmatch("t[0-9]+", word) else zlib.crc32(word.encode()) % 30_000 for word in text.split()
+    ]
+
+
+def detokenized(tokens: list[int]) -> str:
+    """A text of these tokens."""
+    return " ".join(f"t{token}" for token in tokens)
+
+
 class Engine:
     """What it has served: a prefix cache and its counters."""
 
@@ -54,11 +94,15 @@ class Engine:
 
     def look_up(self, prompt: list[int]) -> None:
         """Count the tokens of leading full blocks that were seen, then remember all of them."""
-        blocks = [hash(tuple(prompt[:end])) for end in range(BLOCK, len(prompt), BLOCK)]
+        blocks = chain(prompt)
         found = next((i for i, block in enumerate(blocks) if block not in self.cache), len(blocks))
         self.queries += len(prompt)
         self.hits += found * BLOCK
         self.cache.update(blocks)
+
+    def remember(self, tokens: list[int]) -> None:
+        """Keep the blocks of a prompt and its answer; the last token was never computed on."""
+        self.cache.update(chain(tokens))
 
     def metrics(self) -> str:
         """The two counters, as Prometheus text."""
@@ -69,6 +113,14 @@ class Engine:
             lines.append(f"# TYPE vllm:prefix_cache_{name}_total counter")
             lines.append(f"vllm:prefix_cache_{name}_total{label} {float(value)}")
         return "\n".join(lines) + "\n"
+
+
+def chain(tokens: list[int]) -> list[int]:
+    """A key for each full block that ends before the last token, made of all tokens up to its end."""
+    keys = [0]
+    for end in range(BLOCK, len(tokens), BLOCK):
+        keys.append(hash((keys[-1], *tokens[end - BLOCK : end])))
+    return keys[1:]
 
 
 async def connection(engine: Engine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,36 +153,70 @@ async def answer(engine: Engine, method: str, path: str, body: bytes, writer: as
     elif path == "/reset_prefix_cache" and method == "POST":
         engine.cache.clear()
         await reply(writer, 200, "")
-    elif path == "/v1/completions":
+    elif path == "/tokenize":
+        tokens = tokenized(json.loads(body))
+        told = {"count": len(tokens), "max_model_len": MAX_MODEL_LEN, "tokens": tokens}
+        await reply(writer, 200, json.dumps(told))
+    elif path == "/detokenize":
+        await reply(writer, 200, json.dumps({"prompt": detokenized(json.loads(body)["tokens"])}))
+    elif path in ("/v1/completions", "/v1/chat/completions"):
         await complete(engine, json.loads(body), writer)
     else:
         await reply(writer, 404, '{"detail":"Not Found"}')
 
 
 async def complete(engine: Engine, asked: dict[str, Any], writer: asyncio.StreamWriter) -> None:
-    """A completion, streamed or whole."""
+    """A completion or a chat, streamed or whole."""
     engine.requests += 1
     if engine.requests > engine.behaviour.get("die_after_requests", float("inf")):
         print("RuntimeError: the fake engine died under load", file=sys.stderr, flush=True)
         os._exit(1)
-    engine.look_up(asked["prompt"])
-    count = asked["max_tokens"]
-    usage = {"prompt_tokens": len(asked["prompt"]), "completion_tokens": count}
-    if not asked.get("stream"):
-        await reply(writer, 200, json.dumps({"choices": [{"index": 0, "text": " ba"}], "usage": usage}))
+    if engine.requests >= engine.behaviour.get("fail_requests", float("inf")):
+        error = {"message": "the fake engine fails", "type": "InternalServerError", "code": 500}
+        await reply(writer, 500, json.dumps({"error": error}))
         return
+    prompt = tokenized(asked)
+    engine.look_up(prompt)
+    count = asked.get("max_completion_tokens") or asked.get("max_tokens") or 16
+    answer = list(range(FIRST_TOKEN, FIRST_TOKEN + count))
+    usage = {"prompt_tokens": len(prompt), "total_tokens": len(prompt) + count, "completion_tokens": count}
+    if asked.get("stream"):
+        await stream(engine, asked, answer, writer)
+        engine.remember(prompt + answer)
+        event(writer, {"id": "cmpl-0", "object": "text_completion", "choices": [], "usage": usage})
+        chunk(writer, b"data: [DONE]\n\n")
+        chunk(writer, b"")
+        await writer.drain()
+    else:
+        await asyncio.sleep(count * engine.behaviour.get("token_delay_s", 0.001))
+        engine.remember(prompt + answer)
+        whole = choice(asked, answer, "length")
+        if "delta" in whole:
+            whole["message"] = {"role": "assistant", **whole.pop("delta")}
+        await reply(writer, 200, json.dumps({"model": engine.model, "choices": [whole], "usage": usage}))
+
+
+async def stream(engine: Engine, asked: dict[str, Any], answer: list[int], writer: asyncio.StreamWriter) -> None:
+    """The answer token by token, a chat's after a role without a token."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+    head = {"id": "cmpl-0", "object": "text_completion", "model": engine.model}
     due = time.monotonic()
-    for i in range(count):
+    for i, token in enumerate(answer):
         due += engine.behaviour.get("token_delay_s", 0.001)
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        reason = "length" if i == count - 1 else None
-        choice = {"index": 0, "text": " ba", "logprobs": None, "finish_reason": reason}
-        event(writer, {"id": "cmpl-0", "object": "text_completion", "model": engine.model, "choices": [choice]})
-    event(writer, {"id": "cmpl-0", "object": "text_completion", "choices": [], "usage": usage})
-    chunk(writer, b"data: [DONE]\n\n")
-    chunk(writer, b"")
-    await writer.drain()
+        if i == 0 and "messages" in asked:
+            opening = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
+            event(writer, {**head, "choices": [opening]})
+        reason = "length" if i == len(answer) - 1 else None
+        event(writer, {**head, "choices": [choice(asked, [token], reason)]})
+
+
+def choice(asked: dict[str, Any], tokens: list[int], reason: str | None) -> dict[str, Any]:
+    """These tokens of an answer, as a stream says them."""
+    text = " " + detokenized(tokens)
+    told = {"delta": {"content": text}} if "messages" in asked else {"text": text}
+    ids = tokens if asked.get("return_token_ids") else None
+    return {"index": 0, **told, "logprobs": None, "finish_reason": reason, "token_ids": ids}
 
 
 def event(writer: asyncio.StreamWriter, value: dict[str, Any]) -> None:

@@ -1,11 +1,12 @@
-"""A completions server of known truth: it does what it is told, then says what it did and when.
+"""A server of known truth, for completions and chats: it does what it is told, then says what it did and when.
 
 Raw asyncio in a process of its own, so that its work is not the client's. Its stamps are `time.monotonic_ns`,
 one clock for every process of a Linux machine: they compare with a client's. A token is stamped just before
 its last byte is written, so nobody can have read it earlier; a request when its last byte was read, so nobody
 can have sent it later.
 
-It runs as a script, on the standard library alone; tests start it with `golden_server`.
+What it writes is in `golden_messages`. Its /tokenize and /detokenize are `fake_vllm`'s, and no part of the truth.
+It runs as `python -m tests.golden`, on the standard library alone; tests start it with `golden_server`.
 """
 
 import asyncio
@@ -14,55 +15,48 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from tests.fake_vllm import detokenized, tokenized
+from tests.golden_messages import (
+    MID_STREAM_WORDS,
+    Answer,
+    Manner,
+    Step,
+    answer_to,
+    asked_text,
+    refusal,
+    stream_steps,
+    text_of,
+    whole_body,
+    whole_step,
+)
+
+__all__ = ["MID_STREAM_WORDS", "GoldenServer", "Manner", "Served", "Settings", "Truth", "golden_server", "text_of"]
+
 NS_PER_S = 1_000_000_000
-JOINED_TOKENS = 3
 STOP_S = 10.0
+MAX_MODEL_LEN = 4096
+CHAT = "/v1/chat/completions"
+COMPLETIONS = "/v1/completions"
+UNENDING = (Manner.STALLS, Manner.SILENT)
+ROOT = Path(__file__).parents[1]
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class Manner(StrEnum):
-    """How a request is answered. What happens "mid-stream" happens after half of the tokens."""
-
-    PLAIN = "as vLLM does"
-    BAD_REQUEST = "400 in vLLM's words"
-    SERVER_ERROR = "500 in vLLM's words"
-    UNAVAILABLE = "503 without a body"
-    CLOSES = "closes the connection mid-stream"
-    ERROR_MESSAGE = "an error in a message mid-stream, then the end"
-    STALLS = "stops mid-stream and never ends"
-    JOINED = "several messages in one write"
-    SPLIT = "every message over several writes"
-    NO_USAGE = "no usage message"
-    EMPTY_TEXT = "tokens of empty text"
-    CRLF = "CRLF for line ends"
-    COMMENTS = "comment lines between messages"
-    NOT_JSON = "a message mid-stream that is not JSON"
-    NO_TOKENS = "a stream without a token"
-
-
-REFUSALS = {
-    Manner.BAD_REQUEST: ("400 Bad Request", "This model's maximum context length is 8 tokens.", "BadRequestError"),
-    Manner.SERVER_ERROR: ("500 Internal Server Error", "EngineCore encountered an issue.", "InternalServerError"),
-}
-MID_STREAM_WORDS = "EngineCore died while it was streaming."
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the server shall do.
 
-    `by_prompt` gives requests a manner of their own, by the first token id of their prompt. Nobody gets a token
-    before `together` requests have been in flight at one moment.
+    `by_prompt` gives requests a manner of their own, by the first token id of their prompt; `by_text` does by the
+    first word of a prompt that is text, or of a chat's last message. Nobody gets a token before `together` requests
+    have been in flight at one moment. Without `require_key` as their bearer, requests below /v1/ are answered 401.
     """
 
     ttft_s: float = 0.0
@@ -70,14 +64,17 @@ class Settings:
     manner: Manner = Manner.PLAIN
     by_prompt: dict[int, Manner] = field(default_factory=dict)
     together: int = 0
+    by_text: dict[str, Manner] = field(default_factory=dict)
+    require_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One completion request, as the server met it. Times in monotonic ns.
+    """One completion or chat, as the server met it. Times in monotonic ns.
 
-    `token_ns`: just before each token was written. `ended_ns`: just before the end of the answer was written;
-    absent while there is none.
+    `token_ns`: just before each token was written; the one stamp of an answer that is not streamed.
+    `ended_ns`: just before the end of the answer was written; absent while there is none. `headers`: by name, in
+    lower case.
     """
 
     connection: int
@@ -85,11 +82,18 @@ class Served:
     arrived_ns: int
     token_ns: tuple[int, ...]
     ended_ns: int | None
+    headers: dict[str, str]
+    path: str
 
     @property
     def prompt(self) -> tuple[int, ...]:
-        """The token ids that were asked."""
-        return tuple(self.body["prompt"])
+        """The token ids that were asked; none where text was."""
+        return tuple(self.body["prompt"]) if self.text is None else ()
+
+    @property
+    def text(self) -> str | None:
+        """The text that was asked, of a chat its last message; absent where token ids were."""
+        return asked_text(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,11 @@ class Truth:
     def of(self, prompt: Sequence[int]) -> Served:
         """The one request that asked this prompt."""
         (found,) = (each for each in self.served if each.prompt == tuple(prompt))
+        return found
+
+    def of_text(self, text: str) -> Served:
+        """The one request whose prompt, or whose last message, is this text."""
+        (found,) = (each for each in self.served if each.text == text)
         return found
 
     @property
@@ -132,8 +141,8 @@ class GoldenServer:
 @contextmanager
 def golden_server(settings: Settings) -> Iterator[GoldenServer]:
     """One that listens, in a process that ends with the block, or with us."""
-    command = [sys.executable, str(Path(__file__)), json.dumps(asdict(settings))]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "tests.golden", json.dumps(asdict(settings))]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
     try:
@@ -148,84 +157,11 @@ def golden_server(settings: Settings) -> Iterator[GoldenServer]:
             process.wait()
 
 
-def text_of(tokens: int) -> str:
-    """The text of a completion of so many tokens."""
-    return "".join(f" {i}é" for i in range(tokens))
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """Something to write: when (from the arrival), in how many writes, and whether it carries tokens."""
-
-    at_s: float
-    writes: tuple[bytes, ...]
-    tokens: int = 0
-
-
-def _steps(manner: Manner, settings: Settings, asked: int, prompt_tokens: int) -> Iterator[_Step]:
-    """All that is written for one completion, but for its end."""
-    due_s = [settings.ttft_s + i * settings.itl_s for i in range(asked)]
-    texts = [("" if manner is Manner.EMPTY_TEXT else f" {i}é") for i in range(asked)]
-    tokens = [_token(text, "length" if i == asked - 1 else None) for i, text in enumerate(texts)]
-    last_s = due_s[-1]
-    match manner:
-        case Manner.JOINED:
-            for first in range(0, asked, JOINED_TOKENS):
-                joined = tokens[first : first + JOINED_TOKENS]
-                yield _Step(due_s[first + len(joined) - 1], (b"".join(joined),), len(joined))
-        case Manner.SPLIT:
-            yield from (
-                _Step(at_s, (data[:3], data[3:20], data[20:-1], data[-1:]), 1)
-                for at_s, data in zip(due_s, tokens, strict=True)
-            )
-        case Manner.CRLF:
-            yield from _one_by_one(due_s, [data.replace(b"\n", b"\r\n") for data in tokens])
-        case Manner.COMMENTS:
-            yield from _one_by_one(due_s, [b": still here\n\n" + data for data in tokens])
-        case Manner.CLOSES | Manner.STALLS:
-            yield from _one_by_one(due_s[: asked // 2], tokens)
-            return
-        case Manner.ERROR_MESSAGE:
-            yield from _one_by_one(due_s[: asked // 2], tokens)
-            error = {"message": MID_STREAM_WORDS, "type": "InternalServerError", "param": None, "code": 500}
-            yield _Step(last_s, (_message({"error": error}), b"data: [DONE]\n\n"))
-            return
-        case Manner.NOT_JSON:
-            yield from _one_by_one(due_s[: asked // 2], tokens)
-            yield _Step(last_s, (b"data: Segmentation fault\n\n",))
-        case Manner.NO_TOKENS:
-            pass
-        case _:
-            yield from _one_by_one(due_s, tokens)
-    end = b"data: [DONE]\n\n" if manner is Manner.NO_USAGE else _usage(prompt_tokens, asked) + b"data: [DONE]\n\n"
-    yield _Step(last_s, (end.replace(b"\n", b"\r\n") if manner is Manner.CRLF else end,))
-
-
-def _one_by_one(due_s: Sequence[float], messages: Sequence[bytes]) -> Iterator[_Step]:
-    return (_Step(at_s, (data,), 1) for at_s, data in zip(due_s, messages, strict=False))
-
-
-@cache  # made once: 64 arrivals at a time must not wait for each other's messages
-def _token(text: str, finish_reason: str | None) -> bytes:
-    choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish_reason, "stop_reason": None}
-    return _message({**_HEAD, "choices": [choice]})
-
-
-def _usage(prompt_tokens: int, tokens: int) -> bytes:
-    usage = {"prompt_tokens": prompt_tokens, "total_tokens": prompt_tokens + tokens, "completion_tokens": tokens}
-    return _message({**_HEAD, "choices": [], "usage": usage})
-
-
-def _message(value: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
-
-
-_HEAD = {"id": "cmpl-golden", "object": "text_completion", "created": 1700000000, "model": "golden"}
-
-
 @dataclass(slots=True)
 class _Serving:
     connection: int
+    path: str
+    headers: dict[str, str]
     body: dict[str, Any]
     arrived_ns: int
     token_ns: list[int] = field(default_factory=list)
@@ -247,12 +183,20 @@ class _Server:
         if sum(each.ended_ns is None for each in self.served) >= self.settings.together:
             self.together.set()
 
-    def manner_of(self, serving: _Serving) -> Manner:
-        return self.settings.by_prompt.get(serving.body["prompt"][0], self.settings.manner)
+    def answer(self, serving: _Serving) -> Answer:
+        text = asked_text(serving.body)
+        if text is None:
+            manner = self.settings.by_prompt.get(serving.body["prompt"][0], self.settings.manner)
+        else:
+            manner = self.settings.by_text.get(text.partition(" ")[0], self.settings.manner)
+        return answer_to(serving.body, chat=serving.path == CHAT, manner=manner)
 
-    def truth(self) -> bytes:
-        served = [asdict(each) for each in self.served]
-        return json.dumps({"opened_ns": list(self.opened_ns.values()), "served": served}).encode()
+    def admits(self, path: str, headers: dict[str, str]) -> bool:
+        key = self.settings.require_key
+        return key is None or not path.startswith("/v1/") or headers.get("authorization") == f"Bearer {key}"
+
+    def truth(self) -> dict[str, Any]:
+        return {"opened_ns": list(self.opened_ns.values()), "served": [asdict(each) for each in self.served]}
 
 
 class _Connection(asyncio.Protocol):
@@ -277,62 +221,90 @@ class _Connection(asyncio.Protocol):
         arrived_ns = time.monotonic_ns()
         self._rest += data
         head, found, body = self._rest.partition(b"\r\n\r\n")
-        lines = head.decode().split("\r\n")
-        headers = dict(line.lower().split(": ", 1) for line in lines[1:] if ": " in line)
+        request, *lines = head.decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
         length = int(headers.get("content-length", 0))
         if not found or len(body) < length:
             return
         self._rest = body[length:]
-        self._handle(lines[0].split(" ")[1], body[:length], arrived_ns)
+        self._handle(request.split(" ")[1], headers, body[:length], arrived_ns)
 
-    def _handle(self, path: str, body: bytes, arrived_ns: int) -> None:
-        if path == "/truth":
-            self._whole("200 OK", self._server.truth())
-            return
+    def _handle(self, path: str, headers: dict[str, str], body: bytes, arrived_ns: int) -> None:
+        match path:
+            case "/truth":
+                self._json(self._server.truth())
+                return
+            case "/tokenize":
+                tokens = tokenized(json.loads(body))
+                self._json({"count": len(tokens), "max_model_len": MAX_MODEL_LEN, "tokens": tokens})
+                return
+            case "/detokenize":
+                self._json({"prompt": detokenized(json.loads(body)["tokens"])})
+                return
         self._server.opened_ns.setdefault(self._number, self._opened_ns)
-        if path == "/v1/completions":
-            serving = _Serving(self._number, json.loads(body), arrived_ns)
+        if not self._server.admits(path, headers):
+            self._whole("401 Unauthorized", b'{"error":"Unauthorized"}')
+        elif path in (COMPLETIONS, CHAT):
+            serving = _Serving(self._number, path, headers, json.loads(body), arrived_ns)
             self._server.arrive(serving)
             self._answering = asyncio.create_task(self._complete(serving))
         else:
             self._whole("200 OK" if path == "/health" else "404 Not Found", b"")
 
     async def _complete(self, serving: _Serving) -> None:
-        manner = self._server.manner_of(serving)
+        answer = self._server.answer(serving)
         await self._server.together.wait()
-        if manner in REFUSALS or manner is Manner.UNAVAILABLE:
+        refused = refusal(answer)
+        if refused is not None:
             await _sleep_until(serving.arrived_ns + round(self._server.settings.ttft_s * NS_PER_S))
             serving.ended_ns = time.monotonic_ns()
-            self._refuse(manner)
-            return
+            self._whole(*refused)
+        elif answer.streamed:
+            await self._stream(answer, serving)
+        else:
+            await self._answer_whole(answer, serving)
+
+    async def _stream(self, answer: Answer, serving: _Serving) -> None:
         self._head("200 OK", "Content-Type: text/event-stream; charset=utf-8", "Transfer-Encoding: chunked")
-        asked = serving.body["max_tokens"]
-        for step in _steps(manner, self._server.settings, asked, len(serving.body["prompt"])):
-            await self._take(step, serving)
-        if manner is Manner.STALLS:
+        settings = self._server.settings
+        for step in stream_steps(answer, settings.ttft_s, settings.itl_s):
+            await self._take(step, serving, _chunk)
+        if answer.manner in UNENDING:
             return
         serving.ended_ns = time.monotonic_ns()
-        if manner is Manner.CLOSES:
+        if answer.manner is Manner.CLOSES:
             self._transport.close()
         else:
             self._transport.write(b"0\r\n\r\n")
 
-    async def _take(self, step: _Step, serving: _Serving) -> None:
+    async def _answer_whole(self, answer: Answer, serving: _Serving) -> None:
+        body = whole_body(answer)
+        step = whole_step(answer, body, self._server.settings.ttft_s, self._server.settings.itl_s)
+        if answer.manner is not Manner.SILENT:
+            await _sleep_until(serving.arrived_ns + round(step.at_s * NS_PER_S))
+        self._head("200 OK", "Content-Type: application/json", f"Content-Length: {len(body)}")
+        if answer.manner is Manner.SILENT:
+            return
+        written_ns = await self._take(step, serving, bytes)
+        if answer.manner not in UNENDING:
+            serving.ended_ns = written_ns
+        if answer.manner is Manner.CLOSES:
+            self._transport.close()
+
+    async def _take(self, step: Step, serving: _Serving, framed: Callable[[bytes], bytes]) -> int:
+        """Write it when it is due; when its last bytes were about to be written is given back."""
         await _sleep_until(serving.arrived_ns + round(step.at_s * NS_PER_S))
         for data in step.writes[:-1]:
-            self._transport.write(_chunk(data))
+            self._transport.write(framed(data))
             await asyncio.sleep(0.001)
-        data = _chunk(step.writes[-1])
-        serving.token_ns += [time.monotonic_ns()] * step.tokens
+        data = framed(step.writes[-1])
+        written_ns = time.monotonic_ns()
+        serving.token_ns += [written_ns] * step.tokens
         self._transport.write(data)
+        return written_ns
 
-    def _refuse(self, manner: Manner) -> None:
-        if manner not in REFUSALS:
-            self._whole("503 Service Unavailable", b"")
-            return
-        status, message, kind = REFUSALS[manner]
-        error = {"message": message, "type": kind, "param": None, "code": int(status[:3])}
-        self._whole(status, json.dumps({"error": error}).encode())
+    def _json(self, value: dict[str, Any]) -> None:
+        self._whole("200 OK", json.dumps(value).encode())
 
     def _whole(self, status: str, body: bytes) -> None:
         self._head(status, "Content-Type: application/json", f"Content-Length: {len(body)}")
@@ -363,8 +335,12 @@ async def _serve(settings: Settings) -> None:
 
 
 def _settings(told: dict[str, Any]) -> Settings:
-    by_prompt = {int(first): Manner(manner) for first, manner in told.pop("by_prompt").items()}
-    return Settings(**{**told, "manner": Manner(told["manner"])}, by_prompt=by_prompt)
+    read = {
+        "manner": Manner(told["manner"]),
+        "by_prompt": {int(first): Manner(manner) for first, manner in told["by_prompt"].items()},
+        "by_text": {word: Manner(manner) for word, manner in told["by_text"].items()},
+    }
+    return Settings(**{**told, **read})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from thorexp.measure.metrics import Slo, Summary, summarize
-from thorexp.measure.plan import LoadPlan, PlannedRequest
+from thorexp.measure.plan import LoadPlan, PlannedRequest, Stage
 from thorexp.measure.records import RequestRecord, RunRecord
 from thorexp.measure.workload import Ask
 from thorexp.report import Result
@@ -51,10 +51,11 @@ def a_summary(
 def a_plan(
     *asks: Ask, due_ns: tuple[int, ...] | None = None, max_concurrency: int | None = None, ignore_eos: bool = True
 ) -> LoadPlan:
-    """These requests, all due at once."""
+    """These requests, all due at once in a closed loop, or at times of their own in an open one."""
     due = due_ns or (0,) * len(asks)
     requests = tuple(PlannedRequest(i, ns, ask) for i, (ns, ask) in enumerate(zip(due, asks, strict=True)))
-    return LoadPlan(requests, max_concurrency, float("inf"), ignore_eos)
+    limits = () if max_concurrency is None else ((0, max_concurrency),)
+    return LoadPlan((Stage("load", requests, limits, closed=due_ns is None),), ignore_eos)
 
 
 def some_asks(count: int, *, tokens: int = 4, input_len: int = 8) -> tuple[Ask, ...]:

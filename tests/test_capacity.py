@@ -1,5 +1,7 @@
 """What a job takes of its board, and what is refused for it."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.sweep.makers import WITHOUT_VLLM
@@ -115,7 +117,7 @@ def test_a_request_may_be_as_long_as_what_is_served() -> None:
     """2,048 + 128 tokens go into 2,176."""
     job = prepared("engine.max_model_len=2176")
     check_fit(job, capacity(job))
-    assert 2048 + 128 == max(len(each.ask.prompt) + each.ask.output_len for each in job.plan.requests)
+    assert 2048 + 128 == max(job.plan.lengths.values())
 
 
 def test_a_load_has_its_floor() -> None:
@@ -147,3 +149,24 @@ def test_what_is_no_number_is_refused_by_its_key(typed: str) -> None:
 def test_another_measure_of_memory_is_not_judged(typed: str) -> None:
     """It says itself what it takes, or that it takes the host's."""
     assert capacity(prepared("model=qwen3_30b_a3b", "hardware=jetson_t4000", f"engine.{typed}")).fit is None
+
+
+def test_a_conversation_that_grows_too_long_is_refused_by_its_turns() -> None:
+    """Three turns of 1,024 + 128 tokens are 3,456 in the end."""
+    said = refusal("workload.input_len=1024", "workload.turns=3", "engine.max_model_len=3455")
+    assert "Requests of 3456 tokens" in said
+    assert "workload.input_len=1024 workload.output_len=128 workload.turns=3, engine.max_model_len=3455" in said
+
+
+def test_a_file_that_asks_too_much_is_named(tmp_path: Path) -> None:
+    """Its lengths are nobody's to type."""
+    file = tmp_path / "trace.csv"
+    file.write_text("timestamp,input_length,output_length\n0,50,14\n1,5,5\n")
+    said = refusal("workload=trace", f"workload.file={file}", "engine.max_model_len=63")
+    assert "Requests of 64 tokens" in said
+    assert f"workload.file={file}, engine.max_model_len=63" in said
+
+
+def test_a_conversation_has_no_floor() -> None:
+    """It grows while it is played."""
+    assert capacity(prepared("workload=conversation")).floor_s is None

@@ -32,6 +32,18 @@ SEED_MODELS = {
     "qwen3_coder_30b_a3b_awq_4bit": "w4a16_g32",
     "qwen3_coder_30b_a3b_int4_w4a16": "w4a16",
 }
+WITHOUT_VLLM = ("dry_run=true", "server.command=no-such-vllm")
+# By rate and time: a ramp from 0.5 to 4 requests/s has 2.25 on average.
+LOADS = {
+    "bursts": 100,
+    "constant": 100,
+    "high": 100,
+    "low": 10,
+    "poisson": 100,
+    "ramp": round(2.25 * 120),
+    "spike": 30 + 40 + 30,
+    "users": 2000,
+}
 MOE_MODELS = [name for name in SEED_MODELS if "a3b" in name]
 
 
@@ -71,11 +83,28 @@ def test_every_file_composes_to_a_job(file: Path) -> None:
     assert file.stem == tree.hydra.runtime.choices[group]
 
 
-@pytest.mark.parametrize("group", ["model", "quantization", "hardware", "load", "workload"])
+@pytest.mark.parametrize("group", ["model", "quantization", "hardware", "endpoint", "load", "workload"])
 def test_a_name_is_what_a_user_types_to_choose_it(group: str) -> None:
     """Reports and tables show the word that chooses the file."""
     options = [path.stem for path in FILES if path.parent == Path(group)]
     assert options == [getattr(_job(f"{group}={option}"), group).name for option in options]
+
+
+@pytest.mark.parametrize("workload", ["random", "prefix_repetition", "conversation"])
+@pytest.mark.parametrize("load", [path.stem for path in FILES if path.parent == Path("load") and path.stem != "trace"])
+def test_every_load_of_every_drawn_workload_is_one(load: str, workload: str) -> None:
+    """As shipped they make a plan, whose conversations are as many as the load says."""
+    job = prepare(_job(f"load={load}", f"workload={workload}", *WITHOUT_VLLM), typed=frozenset())
+    begun = sum(request.follows is None for request in job.plan.requests)
+    assert LOADS[load] == begun
+    assert begun * job.config.workload.turns == len(job.plan.requests)
+
+
+@pytest.mark.parametrize("workload", ["jsonl", "sharegpt", "trace"])
+def test_a_workload_of_a_file_asks_for_it(workload: str) -> None:
+    """By its key, and before anything else is found missing."""
+    with pytest.raises(ConfigError, match=r"^workload\.file is missing"):
+        prepare(_job(f"workload={workload}", *WITHOUT_VLLM), typed=frozenset())
 
 
 def test_attach_asks_for_a_base_url() -> None:
@@ -147,7 +176,7 @@ def test_the_published_loads(load: str, num_prompts: int, max_concurrency: int) 
 def test_every_board_holds_a_request_of_the_default_workload(board: str) -> None:
     """The tuned max_model_len has room for the prompt and for what is generated."""
     job = _job(f"hardware={board}")
-    assert job.hardware.engine["max_model_len"] >= job.workload.input_len + job.workload.output_len
+    assert job.hardware.engine["max_model_len"] >= (job.workload.input_len or 0) + (job.workload.output_len or 0)
 
 
 @pytest.mark.parametrize(("sparse", "dtype"), [(2070, "nvfp4"), (1035, "fp8"), (1035, "int8"), (517, "bf16")])

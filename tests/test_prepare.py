@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.test_compose import a_tree
+from thorexp.asking import headers_of, target_of
 from thorexp.compose import job_config, typed_engine_args
 from thorexp.errors import ConfigError, FlagError
+from thorexp.load.patience import Timeouts
 from thorexp.prepare import PreparedJob, prepare
 
 FAKE = f"{sys.executable} {Path(__file__).with_name('fake_vllm.py')} serve"
@@ -66,6 +68,14 @@ def test_a_misspelt_engine_argument_is_refused() -> None:
         "workload.input_len=0",
         "workload.output_len=0",
         "workload.range_ratio=1.0",
+        "workload.seed=-1",
+        "load.num_warmups=-1",
+        "load.exclude_first=-1",
+        "load.exclude_last_s=-1",
+        "load.stop_when.error_rate=1.5",
+        "load.stop_when.goodput=-0.5",
+        "load.stop_when.goodput=0.5",
+        "load.time_scale=2.0",
     ],
 )
 def test_numbers_that_make_no_load_are_refused_by_key(override: str) -> None:
@@ -121,6 +131,14 @@ def test_a_point_stays_what_it_is(override: str) -> None:
         "slo.ttft_ms=100",
         "+server.env.VLLM_USE_V1=1",
         "hardware.memory_gb=16",
+        "endpoint=chat",
+        "endpoint.stream=false",
+        "+endpoint.extra_body.temperature=0",
+        "endpoint.timeout_s=60",
+        "load.exclude_first=2",
+        "load.stop_when.error_rate=0.5",
+        "load.stages=[{num_prompts: 5},{num_prompts: 5}]",
+        "workload.turns=2",
     ],
 )
 def test_another_request_is_another_point(override: str) -> None:
@@ -174,3 +192,95 @@ def test_engine_arguments_of_somebody_elses_server_are_neither_typed_nor_claimed
     assert () == prepared(*attached).engine_args
     with pytest.raises(ConfigError, match="cannot be chosen"):
         prepared(*attached, "engine.max_num_seqs=8")
+
+
+def test_a_point_follows_the_content_of_the_workloads_file(tmp_path: Path) -> None:
+    """Another prompt under the same name is another point, and the old content the old one."""
+    file = tmp_path / "prompts.jsonl"
+    points = []
+    for word in ("one", "two", "one"):
+        file.write_text(f'{{"prompt": "{word}", "output_len": 4}}\n')
+        points.append(prepared("workload=jsonl", f"workload.file={file}", "load.num_prompts=1").point)
+    assert (points[0], 2) == (points[2], len(set(points)))
+
+
+def test_a_plan_has_its_digest_before_a_server_counts() -> None:
+    """It is that of the plan as it was made."""
+    job = prepared()
+    assert job.plan.digest == job.digest
+
+
+@pytest.mark.parametrize(("first", "last"), [(10, 0), (0, 10), (5, 5), (99, 99)])
+def test_an_exclusion_that_leaves_nothing_is_refused(first: int, last: int) -> None:
+    """Before a server is started for it."""
+    with pytest.raises(ConfigError, match=f"load.exclude_first={first} and load.exclude_last={last}"):
+        prepared("load=low", f"load.exclude_first={first}", f"load.exclude_last={last}")
+
+
+def test_an_exclusion_may_leave_one() -> None:
+    """Nine of ten."""
+    assert (5, 4) == (
+        (job := prepared("load=low", "load.exclude_first=5", "load.exclude_last=4")).exclusion.first,
+        job.exclusion.last,
+    )
+
+
+KEY = "sk-a-key-that-nobody-may-see"
+
+
+def test_the_key_of_the_environment_goes_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a bearer, beside the headers that were typed; from the variable that is named."""
+    monkeypatch.setenv("OPENAI_API_KEY", f"{KEY}\n")
+    monkeypatch.setenv("OTHER", "another")
+    job = prepared("+endpoint.headers.X-Team=ours")
+    assert {"X-Team": "ours", "Authorization": f"Bearer {KEY}"} == headers_of(job.config.endpoint)
+    assert "Bearer another" == headers_of(prepared("endpoint.api_key_env=OTHER").config.endpoint)["Authorization"]
+
+
+@pytest.mark.parametrize("key", [None, "", " "])
+def test_without_a_key_there_is_no_bearer(monkeypatch: pytest.MonkeyPatch, key: str | None) -> None:
+    """An empty variable is none."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+    assert {} == headers_of(prepared().config.endpoint)
+
+
+def test_a_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever logs a job, its launch or its target logs no key; it is there all the same."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    job = prepared()
+    target = target_of(job.config.endpoint, "http://127.0.0.1:8000", "m")
+    assert job.launch is not None
+    assert [True, True] == [KEY in str(dict(headers)) for headers in (job.launch.headers, target.headers)]
+    assert [] == [shown for shown in (repr(job), repr(job.launch), repr(target)) if KEY in shown]
+
+
+def test_a_key_decides_neither_server_nor_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new key measures nothing anew."""
+    before = prepared()
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    after = prepared()
+    assert before.launch is not None
+    assert after.launch is not None
+    assert (before.point, before.launch.fingerprint) == (after.point, after.launch.fingerprint)
+
+
+@pytest.mark.parametrize("key", ["sk-one\nsk-two", "sk-one\rtwo", "sk-ünicode", "sk-\u2026"])
+@pytest.mark.parametrize("server", [(), ("server=attach", "server.base_url=http://127.0.0.1:8000")])
+def test_a_key_that_no_header_can_hold_is_refused_unseen(
+    monkeypatch: pytest.MonkeyPatch, key: str, server: tuple[str, ...]
+) -> None:
+    """By the name of its variable. An HTTP client would quote it in its complaint."""
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY") as refused:
+        prepared(*server)
+    assert "sk-" not in str(refused.value)
+
+
+def test_a_target_has_the_endpoints_patience() -> None:
+    """Each limit by its own key."""
+    words = ("connect_timeout_s=1", "first_token_timeout_s=2", "idle_timeout_s=3", "timeout_s=4", "stream=false")
+    job = prepared("endpoint=chat", *(f"endpoint.{word}" for word in words))
+    target = target_of(job.config.endpoint, "http://127.0.0.1:8000", "m")
+    assert (Timeouts(1.0, 2.0, 3.0, 4.0), "chat", False) == (target.timeouts, target.api, target.stream)

@@ -7,7 +7,7 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -24,7 +24,8 @@ BAR = "━{20}"
 SWEEP = SweepState(done=3, total=14, server=2, servers=7, left="about 41 min")
 READY = Phase("ready", None)
 LOAD = LoadState(done=62, failed=0, total=100, tokens_per_s=159.4, ttft_ms=1066.8, tpot_ms=42.1)
-ENDED = LoadState(done=100, failed=0, total=100, tokens_per_s=159.4, ttft_ms=1066.8, tpot_ms=42.1)
+ENDED = LoadState(done=100, failed=0, total=100, tokens_per_s=159.4, ttft_ms=1066.8, tpot_ms=42.1, over=True)
+STOPPED = LoadState(done=62, failed=31, total=100, tokens_per_s=159.4, ttft_ms=1066.8, tpot_ms=42.1, over=True)
 
 
 def seen(written: str) -> list[str]:
@@ -133,17 +134,22 @@ def test_failures_are_shown_when_there_are_any(terminal: Terminal) -> None:
     assert terminal.seen[0].endswith("  62/100 requests  3 failed  159 tok/s")
 
 
-@pytest.mark.parametrize("after", ["its end", "the server's word"])
-def test_a_load_has_a_row_only_while_it_is_played(terminal: Terminal, after: str) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda bars: bars.load(ENDED),
+        lambda bars: bars.load(STOPPED),
+        lambda bars: bars.server(Phase("starting", None)),
+    ],
+    ids=["its end", "its end before all was done", "the server's word"],
+)
+def test_a_load_has_a_row_only_while_it_is_played(terminal: Terminal, end: Callable[[Bars], None]) -> None:
     """It goes as the load ends, or as the server is spoken of again."""
     terminal.bars.sweep(SWEEP)
     terminal.bars.server(READY)
     terminal.bars.load(LOAD)
     before = len(terminal.seen)
-    if after == "its end":
-        terminal.bars.load(ENDED)
-    else:
-        terminal.bars.server(Phase("starting", None))
+    end(terminal.bars)
     assert (3, ["sweep", "server"]) == (before, [line.split()[0] for line in terminal.seen])
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from tests.records import MS, S, a_failure, a_record, a_result, a_summary
 from thorexp.measure.metrics import Slo
 from thorexp.measure.records import RequestRecord
-from thorexp.report import as_json, parse, render
+from thorexp.report import Extra, as_json, parse, render, unsupported_percentiles
 
 DATA = Path(__file__).parent / "data"
 
@@ -175,6 +176,57 @@ def test_what_is_ours_stands_behind_vllms_foot() -> None:
     ] == text.splitlines()[-6:]
 
 
+def extra_lines(**extras: Extra) -> list[str]:
+    """The block that is ours, without its heading and foot."""
+    lines = render(a_result(SUMMARY, extras=extras)).splitlines()
+    return lines[lines.index("==================== thorexp =====================") + 1 : -1]
+
+
+@pytest.mark.parametrize("words", [("a", "bc"), ["a", "bc"]], ids=["tuple", "list"])
+def test_a_few_words_stand_beside_their_label(words: Extra) -> None:
+    """With commas between them."""
+    assert ["tags:                                    a, bc     "] == extra_lines(tags=words)
+
+
+def test_no_words_are_a_dash() -> None:
+    """As what is absent."""
+    assert ["tags:                                    -         "] == extra_lines(tags=())
+
+
+def test_many_words_stand_below_their_label() -> None:
+    """In lines of at most 50 characters, and whole."""
+    keys = ("p99_ttft_ms", "p99.9_ttft_ms", "p99_tpot_ms", "p99.9_tpot_ms")
+    assert [
+        "unsupported percentiles:",
+        "  p99_ttft_ms, p99.9_ttft_ms, p99_tpot_ms,",
+        "  p99.9_tpot_ms",
+    ] == extra_lines(unsupported_percentiles=keys)
+
+
+def test_a_line_of_50_characters_is_not_too_long() -> None:
+    """One more, and it goes below."""
+    assert ["tags:" + 36 * " " + "123456, 8 "] == extra_lines(tags=("123456", "8"))
+    assert ["tags:", "  1234567, 90"] == extra_lines(tags=("1234567", "90"))
+
+
+def test_a_word_too_long_for_a_line_is_whole() -> None:
+    """It can be copied."""
+    assert ["tags:", "  a,", f"  {60 * 'x'},", "  b"] == extra_lines(tags=("a", 60 * "x", "b"))
+
+
+def test_figures_of_stages_stand_below_their_names() -> None:
+    """In lines of at most 78 characters; two decimals where a number has any, and a dash for what is absent."""
+    warm = {"output_throughput": 1.0, "request_throughput": 12.345, "completed": 4, "mean_ttft_ms": None, "x": "y"}
+    assert [
+        "stages:",
+        "  warm",
+        "    output_throughput 1.00, request_throughput 12.35, completed 4,",
+        "    mean_ttft_ms -, x y",
+        "  hot",
+        "    output_throughput 2.50",
+    ] == extra_lines(stages={"warm": warm, "hot": {"output_throughput": 2.5}})
+
+
 def test_a_report_ends_its_last_line() -> None:
     """Two reports can be put in one file."""
     assert render(a_result(SUMMARY)).endswith(f"{FOOT}\n")
@@ -188,7 +240,14 @@ def test_a_report_is_read_back() -> None:
 
 def test_what_is_ours_does_not_confuse_a_reader() -> None:
     """A key of ours that reads like one of vLLM's is not taken for it."""
-    extras = {"successful_requests": 7, "request_throughput_(req/s)": 9.0, "mean TTFT (ms)": 1.0}
+    extras = {
+        "successful_requests": 7,
+        "request_throughput_(req/s)": 9.0,
+        "mean TTFT (ms)": 1.0,
+        "median TTFT (ms)": ("12.5",),
+        "request goodput (req/s)": tuple(str(i) for i in range(99)),
+        "stages": {"Failed requests:": {"Total generated tokens:": 5.0}},
+    }
     (numbers,) = parse(render(a_result(SUMMARY, extras=extras)))
     assert NUMBERS == numbers
 
@@ -367,3 +426,47 @@ def test_what_is_ours_stands_under_one_key() -> None:
     assert {"cold_cache": "reset", "hits": None} == as_json(
         a_result(SUMMARY, extras={"cold_cache": "reset", "hits": None})
     )["thorexp"]
+
+
+def test_json_has_words_and_figures_as_they_are_nested() -> None:
+    """Words as a list, which is what JSON gives back."""
+    stages = MappingProxyType({"warm": MappingProxyType({"output_throughput": 1.0, "mean_tpot_ms": None})})
+    keys = as_json(a_result(SUMMARY, extras={"unsupported_percentiles": ("p99_ttft_ms",), "stages": stages}))
+    expected = {
+        "unsupported_percentiles": ["p99_ttft_ms"],
+        "stages": {"warm": {"output_throughput": 1.0, "mean_tpot_ms": None}},
+    }
+    assert expected == keys["thorexp"] == json.loads(json.dumps(keys["thorexp"]))
+
+
+def test_percentiles_of_too_few_requests_are_told() -> None:
+    """Two requests of three chunks support no P99, and P50 of all; by vLLM's keys, in the order of the report."""
+    summary = a_summary(QUICK, SLOW, percentiles=(99.9, 50.0, 99.0))
+    metrics = ("ttft", "tpot", "itl", "e2el")
+    expected = tuple(f"{word}_{metric}_ms" for metric in metrics for word in ("p99.9", "p99"))
+    assert expected == unsupported_percentiles(a_result(summary))
+
+
+def test_each_sample_supports_its_own_percentiles() -> None:
+    """Fifty requests of three chunks have 100 gaps, which is enough for the P99 of ITL alone."""
+    expected = ("p99_ttft_ms", "p99_tpot_ms", "p99_e2el_ms")
+    assert expected == unsupported_percentiles(a_result(a_summary(*[QUICK] * 50)))
+
+
+def test_percentiles_of_enough_requests_are_all_supported() -> None:
+    """A hundred for P99."""
+    assert () == unsupported_percentiles(a_result(a_summary(*[QUICK] * 100)))
+
+
+def test_what_is_not_shown_is_not_told_to_be_unsupported() -> None:
+    """The time queued in the client is shown under a rate and a limit."""
+    told = set(unsupported_percentiles(a_result(SUMMARY, request_rate=4.0)))
+    added = told - set(unsupported_percentiles(a_result(SUMMARY)))
+    assert {"p99_client_queue_time_ms", "p99_e2el_including_client_queue_ms"} == added
+
+
+def test_what_is_told_to_be_unsupported_has_a_key_in_the_json() -> None:
+    """So that a reader finds the number that is meant."""
+    result = a_result(a_summary(QUICK, percentiles=(50.0, 99.9)), request_rate=4.0)
+    told = set(unsupported_percentiles(result))
+    assert told == told & as_json(result).keys() != set()

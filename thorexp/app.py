@@ -42,12 +42,14 @@ def conf_dir() -> Path:
 
 
 def register() -> None:
-    """Tell Hydra of our launcher, and of a node that takes any engine argument without a `+`."""
+    """Tell Hydra of our launcher, and of nodes that take any key without a `+`: engine arguments, headers, bodies."""
     plugins = str(PACKAGE / "_hydra")
     if plugins not in sys.path:
         sys.path.append(plugins)
     anything = OmegaConf.create({}, flags={"struct": False})
-    ConfigStore.instance().store(group="engine", name="open", node=anything)
+    store = ConfigStore.instance()
+    store.store(group="engine", name="open", node=anything)
+    store.store(group="endpoint", name="open", node={"extra_body": anything, "headers": anything})
 
 
 def task(tree: DictConfig) -> Outcome | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from thorexp.config import ArchitectureConfig, JobConfig
+from thorexp.config_load import WorkloadConfig
 from thorexp.errors import ConfigError
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.roofline import Board, Fit, Precision, Transformer, load_floor_s, memory_fit
@@ -40,11 +41,11 @@ def capacity(job: PreparedJob) -> Capacity:
 def check_fit(job: PreparedJob, needs: Capacity) -> None:
     """ConfigError for a job that its board cannot carry, or whose requests its server would refuse."""
     args = {arg.name: arg.value for arg in job.engine_args}
-    longest, most = _longest(job.plan), args.get("max_model_len")
+    longest, most = max(job.plan.lengths.values()), args.get("max_model_len")
     if isinstance(most, int) and longest > most > 0:
         raise ConfigError(
             f"Requests of {longest} tokens are longer than the model is served for.",
-            ("where", f"workload.input_len={job.config.workload.input_len}, engine.max_model_len={most}"),
+            ("where", f"{_longest_from(job.config.workload)}, engine.max_model_len={most}"),
             ("try", f"engine.max_model_len={longest}"),
         )
     fit, hardware = needs.fit, job.config.hardware
@@ -57,6 +58,14 @@ def check_fit(job: PreparedJob, needs: Capacity) -> None:
             ("has", f"{room}: hardware.memory_gb={hardware.memory_gb} x engine.gpu_memory_utilization={share}"),
             ("try", f"a smaller quantization, a shorter engine.max_model_len, or {KNOWN_BETTER}"),
         )
+
+
+def _longest_from(workload: WorkloadConfig) -> str:
+    """What makes requests long, as typed."""
+    if workload.file is not None:
+        return f"workload.file={workload.file}"
+    keys = {"input_len": workload.input_len, "output_len": workload.output_len, "turns": workload.turns}
+    return " ".join(f"workload.{key}={value}" for key, value in keys.items() if key != "turns" or value != 1)
 
 
 def transformer(architecture: ArchitectureConfig) -> Transformer:
@@ -102,7 +111,7 @@ def _fit(
         precision,
         board,
         utilization=_number(args, "gpu_memory_utilization", UTILIZATION),
-        tokens=longest if isinstance(longest, int) and longest > 0 else _longest(job.plan),
+        tokens=longest if isinstance(longest, int) and longest > 0 else max(job.plan.lengths.values()),
         devices=int(_number(args, "tensor_parallel_size", 1) * _number(args, "pipeline_parallel_size", 1)),
     )
 
@@ -119,14 +128,17 @@ def _number(args: Mapping[str, Any], name: str, default: float) -> float:
 
 
 def _floor_s(plan: LoadPlan, model: Transformer, precision: Precision, board: Board) -> float | None:
-    requests = plan.requests
+    """Absent too where the server has yet to count tokens, or where a conversation grows while it is played."""
+    requests, inputs, outputs = plan.requests, plan.input_tokens, plan.output_tokens
+    if inputs is None or outputs is None or any(request.follows is not None for request in requests):
+        return None
     return load_floor_s(
         model,
         precision,
         board,
         requests=len(requests),
-        input_len=sum(len(request.ask.prompt) for request in requests) / len(requests),
-        output_len=sum(request.ask.output_len for request in requests) / len(requests),
+        input_len=inputs / len(requests),
+        output_len=outputs / len(requests),
         streams=plan.streams,
         request_rate=plan.request_rate,
     )
@@ -134,7 +146,3 @@ def _floor_s(plan: LoadPlan, model: Transformer, precision: Precision, board: Bo
 
 def _kv_bytes(args: Mapping[str, Any]) -> float:
     return 1.0 if str(args.get("kv_cache_dtype", "auto")).startswith("fp8") else 2.0
-
-
-def _longest(plan: LoadPlan) -> int:
-    return max(len(request.ask.prompt) + request.ask.output_len for request in plan.requests)

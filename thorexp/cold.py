@@ -14,7 +14,7 @@ from thorexp.errors import LoadError
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
 from thorexp.serve.http import HttpError, get_text
-from thorexp.serve.server import PrefixCache, prefix_cache, reset_prefix_cache
+from thorexp.serve.prefix_cache import PrefixCache, prefix_cache, reset_prefix_cache
 
 log = logging.getLogger(__name__)
 
@@ -58,15 +58,21 @@ def make_cold(base_url: str, warmup: LoadPlan, play: Play) -> tuple[Coldness, Me
     if not reset_prefix_cache(base_url):
         log.warning("the server does not reset its prefix cache: the load may meet what earlier ones left")
         return Coldness("not verified", None), warm
-    seen = warmup.requests[0]
-    probe = replace(warmup, requests=(replace(seen, ask=replace(seen.ask, output_len=1)),))
+    probe = probe_of(warmup)
     require_success(play(probe), "cache probe")
     probed = settled_metrics(base_url, warm, _tokens(probe))
     return judge_probe(warm, probed, _tokens(probe)), probed
 
 
+def probe_of(warmup: LoadPlan) -> LoadPlan:
+    """The first request of a warm-up once more, for one token."""
+    (stage,) = warmup.stages
+    seen = stage.requests[0]
+    return replace(warmup, stages=(replace(stage, requests=(replace(seen, ask=replace(seen.ask, output_len=1)),)),))
+
+
 def judge_probe(before: Metrics | None, after: Metrics | None, prompt_len: int) -> Coldness:
-    """What the counters say of a prompt of that many tokens that was sent a second time."""
+    """What the counters say of a prompt that was sent a second time; of that many tokens, 0 where nobody counted."""
     if before is None or after is None or before.cache is None or after.cache is None:
         return Coldness("not verified", None)
     if after.cache.queries == 0:
@@ -75,7 +81,7 @@ def judge_probe(before: Metrics | None, after: Metrics | None, prompt_len: int) 
     if found.hits:
         log.warning("the prefix cache still answers after its reset: %d tokens", found.hits)
         return Coldness("warm", found.hits)
-    return Coldness("verified" if found.queries >= prompt_len else "not verified", 0)
+    return Coldness("verified" if found.queries >= max(prompt_len, 1) else "not verified", 0)
 
 
 def settled_metrics(base_url: str, since: Metrics | None, tokens: int) -> Metrics | None:
@@ -111,7 +117,7 @@ def metrics_now(base_url: str) -> Metrics | None:
 
 
 def _tokens(plan: LoadPlan) -> int:
-    return sum(len(request.ask.prompt) for request in plan.requests)
+    return plan.input_tokens or 0
 
 
 def require_success(run: RunRecord, what: str) -> None:

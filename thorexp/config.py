@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from thorexp.config_load import EndpointConfig, LoadConfig, SloConfig, WorkloadConfig
+
 
 class Weights(Enum):
     """Where a model's weights come from. Members are named as a user types them."""
@@ -114,41 +116,6 @@ class ServerConfig:
 
 
 @dataclass(frozen=True)
-class LoadConfig:
-    """When requests are sent. `request_rate` in requests/s, `.inf` for a closed loop."""
-
-    name: str
-    num_prompts: int
-    max_concurrency: int | None
-    request_rate: float
-    burstiness: float
-    num_warmups: int
-    request_timeout_s: float
-
-
-@dataclass(frozen=True)
-class WorkloadConfig:
-    """What is asked: lengths in tokens, exact when `range_ratio` is 0."""
-
-    name: str
-    input_len: int
-    output_len: int
-    range_ratio: float
-    prefix_len: int
-    seed: int
-    ignore_eos: bool
-
-
-@dataclass(frozen=True)
-class SloConfig:
-    """Limits in milliseconds that a request must keep to count as goodput; absent ones do not bind."""
-
-    ttft_ms: float | None = None
-    tpot_ms: float | None = None
-    e2el_ms: float | None = None
-
-
-@dataclass(frozen=True)
 class MetricsConfig:
     """Which percentiles are shown, in this order."""
 
@@ -196,6 +163,7 @@ class JobConfig:
     quantization: QuantizationConfig
     hardware: HardwareConfig
     server: ServerConfig
+    endpoint: EndpointConfig
     load: LoadConfig
     workload: WorkloadConfig
     slo: SloConfig

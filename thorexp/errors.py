@@ -8,7 +8,7 @@ ThorexpError
 │   │   └── LacksMemoryError    for lack of memory, which may come back
 │   └── DeathError    it ended under load
 ├── BusyError         another thorexp measures on this board; nothing was started
-├── LoadError         the server stands, but not one request succeeded
+├── LoadError         the server stands, but the load cannot be played, or nothing of it can be measured
 ├── RecordError       a run directory that cannot be read
 └── TrackingError     MLflow did not take the record, which is kept
 """
@@ -74,7 +74,7 @@ class BusyError(ThorexpError):
 
 
 class LoadError(ThorexpError):
-    """The server stands, but not one request succeeded."""
+    """The server stands, but the load cannot be played on it, or nothing of what was played can be measured."""
 
 
 class RecordError(ThorexpError):

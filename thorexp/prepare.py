@@ -4,16 +4,21 @@ import hashlib
 import json
 import shlex
 import shutil
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from thorexp.asking import headers_of
 from thorexp.config import JobConfig, ServerKind, Weights
+from thorexp.config_load import LoadConfig, StopConfig
 from thorexp.errors import ConfigError
+from thorexp.load.stop import StopWhen
+from thorexp.load_plan import load_plan
 from thorexp.measure.metrics import Slo
-from thorexp.measure.plan import LoadPlan, make_plan, make_warmup
-from thorexp.measure.workload import RandomWorkload
+from thorexp.measure.plan import LoadPlan
+from thorexp.measure.shape import make_warmup
+from thorexp.measure.window import Exclusion
 from thorexp.serve.dummy_model import check_dummy_model
 from thorexp.serve.engine_args import EngineArg, check, resolve
 from thorexp.serve.flags import KnownFlags, known_flags
@@ -27,15 +32,20 @@ FLAGS_CACHE = Path.home() / ".cache" / "thorexp"
 
 @dataclass(frozen=True, slots=True)
 class PreparedJob:
-    """A job, checked. `launch` is absent when somebody else runs the server.
+    """A job, checked. `digest`: of the plan as it was made; the server may yet turn its texts into tokens.
+
+    `launch` is absent when somebody else runs the server.
 
     `vllm_version`: of the vLLM that will run, as its installation says; absent where that is not known.
     """
 
     config: JobConfig
     plan: LoadPlan
+    digest: str
     warmup: LoadPlan
     slo: Slo
+    exclusion: Exclusion
+    stop_when: StopWhen
     engine_args: tuple[EngineArg, ...]
     launch: LaunchSpec | None
     vllm_version: str | None
@@ -47,14 +57,15 @@ class PreparedJob:
 
     @property
     def point(self) -> str:
-        """SHA-256 over what decides the result: the vLLM and the config, but for how a server is waited for,
-        where the result is tracked and what other jobs there are.
+        """SHA-256 over what decides the result: the vLLM, the content of the workload's file and the config, but for
+        how a server is waited for, where the result is tracked and what other jobs there are.
         """
         values = asdict(self.config)
         for key in ("tracking", "sweep", "dry_run"):
             del values[key]
         values["server"] = {key: values["server"][key] for key in ("kind", "command", "base_url", "env")}
-        content = json.dumps((values, self.vllm_version), sort_keys=True, default=str)
+        file = None if self.config.workload.file is None else self.digest
+        content = json.dumps((values, self.vllm_version, file), sort_keys=True, default=str)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -64,23 +75,15 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
     `typed`: names of the engine arguments that came from the command line. Nothing is started or written but
     the list of flags of a vLLM seen for the first time, in the user's cache.
     """
-    workload = RandomWorkload(
-        input_len=config.workload.input_len,
-        output_len=config.workload.output_len,
-        token_ids=config.model.prompt_token_ids,
-        range_ratio=config.workload.range_ratio,
-        prefix_len=config.workload.prefix_len,
+    plan = load_plan(config)
+    slo = Slo(
+        ttft_ms=config.slo.ttft_ms,
+        tpot_ms=config.slo.tpot_ms,
+        itl_p99_ms=config.slo.itl_p99_ms,
+        e2el_ms=config.slo.e2el_ms,
     )
-    seed, load = config.workload.seed, config.load
-    plan = make_plan(
-        workload,
-        count=load.num_prompts,
-        max_concurrency=load.max_concurrency,
-        request_rate=load.request_rate,
-        burstiness=load.burstiness,
-        ignore_eos=config.workload.ignore_eos,
-        seed=seed,
-    )
+    exclusion = _exclusion(config.load, len(plan.requests))
+    headers = headers_of(config.endpoint)
     engine_args = resolve_engine_args(config, typed)
     known = _known_flags(config)
     if known is not None:
@@ -88,13 +91,50 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
     return PreparedJob(
         config=config,
         plan=plan,
+        digest=plan.digest,
         # At least one: the probe that shows the cache cold is a warm-up prompt sent again.
-        warmup=make_warmup(workload, plan, count=max(1, load.num_warmups), seed=seed),
-        slo=Slo(config.slo.ttft_ms, config.slo.tpot_ms, config.slo.e2el_ms),
+        warmup=make_warmup(
+            plan,
+            count=max(1, _num_warmups(config.load)),
+            token_ids=config.model.prompt_token_ids,
+            seed=config.workload.seed,
+        ),
+        slo=slo,
+        exclusion=exclusion,
+        stop_when=_stop_when(config.load.stop_when, slo),
         engine_args=engine_args,
-        launch=_launch(config, engine_args),
+        launch=_launch(config, engine_args, headers),
         vllm_version=None if known is None else known.version,
     )
+
+
+def _exclusion(config: LoadConfig, requests: int) -> Exclusion:
+    """Refused where it leaves nothing of so many requests, whatever comes."""
+    exclusion = Exclusion(config.exclude_first, config.exclude_first_s, config.exclude_last, config.exclude_last_s)
+    if exclusion.first + exclusion.last >= requests:
+        raise ConfigError(
+            f"load.exclude_first={exclusion.first} and load.exclude_last={exclusion.last} leave nothing over.",
+            ("of", f"{requests} requests"),
+            ("try", "a longer load, or to leave out less of it"),
+        )
+    return exclusion
+
+
+def _num_warmups(config: LoadConfig) -> int:
+    if config.num_warmups < 0:
+        raise ConfigError(f"load.num_warmups={config.num_warmups} is too small.", ("try", "load.num_warmups=1 or more"))
+    return config.num_warmups
+
+
+def _stop_when(config: StopConfig, slo: Slo) -> StopWhen:
+    for key, value in (("error_rate", config.error_rate), ("goodput", config.goodput)):
+        if value is not None and not 0 <= value <= 1:
+            raise ConfigError(f"load.stop_when.{key}={value} is no share.", ("try", f"load.stop_when.{key}=0.5"))
+    if config.goodput is not None and not slo.binds:
+        raise ConfigError(
+            f"load.stop_when.goodput={config.goodput} of which limits?", ("try", "slo.ttft_ms=2000, or another slo")
+        )
+    return StopWhen(config.error_rate, config.goodput, slo)
 
 
 def resolve_engine_args(config: JobConfig, typed: Set[str]) -> tuple[EngineArg, ...]:
@@ -140,7 +180,7 @@ def _flags_of(command: tuple[str, ...]) -> KnownFlags:
     return known_flags(command, FLAGS_CACHE)
 
 
-def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...]) -> LaunchSpec | None:
+def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...], headers: Mapping[str, str]) -> LaunchSpec | None:
     server = config.server
     if server.kind is ServerKind.attach:
         if server.base_url is None:
@@ -162,6 +202,7 @@ def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...]) -> LaunchSpec
         memory_timeout_s=server.memory_timeout_s,
         probe_len=PROBE_LEN,
         drop_caches=server.drop_caches,
+        headers=tuple(headers.items()),
     )
 
 

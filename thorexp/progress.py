@@ -92,9 +92,10 @@ class Bars:
 
     def load(self, state: LoadState) -> None:
         """The row of the load until it has ended."""
-        text = "  ".join((f"{state.done}/{state.total} requests", *_load_figures(state)))
-        self._rows["load"] = _Row(state.done / max(state.total, 1), text)
-        if state.done == state.total:
+        of = "" if state.total is None else f"/{state.total}"
+        share = None if state.total is None else state.done / max(state.total, 1)
+        self._rows["load"] = _Row(share, "  ".join((f"{state.done}{of} requests", *_load_figures(state))))
+        if state.over:
             del self._rows["load"]
         self._draw()
 
@@ -164,11 +165,12 @@ class Lines:
         now_s = self._clock_s()
         if self._last_load_s is None:
             self._last_load_s = now_s
-        if state.done == state.total:
+        if state.over:
             self._last_load_s = None
         elif now_s - self._last_load_s >= LOAD_LINE_EVERY_S:
             self._last_load_s = now_s
-            log.info("load: %s", ", ".join((f"{state.done} of {state.total} requests", *_load_figures(state))))
+            of = "" if state.total is None else f" of {state.total}"
+            log.info("load: %s", ", ".join((f"{state.done}{of} requests", *_load_figures(state))))
 
     def pause(self) -> None:
         """Lines are in nobody's way."""

@@ -6,25 +6,31 @@ its own, so that tools written for vLLM's files read ours. Keys of audio and spe
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from thorexp.measure.metrics import Summary
 from thorexp.measure.plan import json_number
 from thorexp.measure.stats import Distribution, percentile_word
 
+Scalar: TypeAlias = float | int | str | None
+Extra: TypeAlias = Scalar | tuple[str, ...] | list[str] | Mapping[str, Mapping[str, Scalar]]
+
 WIDTH = 50
+WIDE = 78  # of the figures of a stage, which are many
 TITLE = f"{' Serving Benchmark Result ':=^{WIDTH}}"
 OURS = f"{' thorexp ':=^{WIDTH}}"
 FOOT = "=" * WIDTH
+ABSENT = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a report shows of a job.
 
-    `extras` is what thorexp adds to vLLM's numbers, by key: None for what is absent.
+    `extras` is what thorexp adds to vLLM's numbers, by key: None for what is absent, words, or figures by the name
+    of what they belong to.
     """
 
     model_id: str
@@ -34,7 +40,7 @@ class Result:
     burstiness: float
     max_concurrency: int | None
     summary: Summary
-    extras: Mapping[str, float | int | str | None]
+    extras: Mapping[str, Extra]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +87,8 @@ def render(result: Result) -> str:
         lines.append(f"{section.head:-^{WIDTH}}")
         lines += [_line(f"{label} {section.word} (ms):", value) for label, value in _rows(sample)]
     lines += [FOOT, OURS]
-    lines += [
-        _line(f"{key.replace('_', ' ')}:", "-" if value is None else value) for key, value in result.extras.items()
-    ]
+    for key, extra in result.extras.items():
+        lines += _extra_lines(f"{key.replace('_', ' ')}:", extra)
     return "\n".join([*lines, FOOT, ""])
 
 
@@ -105,7 +110,19 @@ def as_json(result: Result) -> dict[str, Any]:
     for section, sample in _latencies(result):
         for word, value in _statistics(sample):
             statistics[f"{word}_{section.key}_ms"] = value
-    return {**head, **_without(_counts(result), head), **statistics, "thorexp": dict(result.extras)}
+    return {
+        **head,
+        **_without(_counts(result), head),
+        **statistics,
+        "thorexp": {key: _plain(extra) for key, extra in result.extras.items()},
+    }
+
+
+def unsupported_percentiles(result: Result) -> tuple[str, ...]:
+    """The keys of those percentiles shown that their samples do not support (`stats.supports`), in order."""
+    return tuple(
+        f"{percentile_word(p)}_{section.key}_ms" for section, sample in _latencies(result) for p in sample.unsupported
+    )
 
 
 def parse(text: str) -> Iterator[dict[str, float]]:
@@ -179,6 +196,48 @@ def _rows(sample: Distribution) -> Iterator[tuple[str, float]]:
 
 def _line(label: str, value: float | str) -> str:
     return f"{label:<40} {value:<10.2f}" if isinstance(value, float) else f"{label:<40} {value:<10}"
+
+
+def _extra_lines(label: str, extra: Extra) -> Iterator[str]:
+    """What does not fit beside its label stands indented below it, where no reader looks for a metric."""
+    match extra:
+        case tuple() | list():
+            line = _line(label, ", ".join(extra) or ABSENT)
+            yield from [line] if len(line.rstrip()) <= WIDTH else [label, *_filled(extra, "  ", WIDTH)]
+        case Mapping():
+            yield label
+            for name, figures in extra.items():
+                yield f"  {name}"
+                yield from _filled([f"{key} {_word(value)}" for key, value in figures.items()], "    ", WIDE)
+        case _:
+            yield _line(label, ABSENT if extra is None else extra)
+
+
+def _filled(words: Sequence[str], indent: str, width: int) -> Iterator[str]:
+    """Words with commas between them, in lines of at most that width; a word is never broken."""
+    line = ""
+    for word in (*(f"{word}," for word in words[:-1]), *words[-1:]):
+        if line and len(line) + 1 + len(word) > width:
+            yield line
+            line = ""
+        line = f"{line} {word}" if line else f"{indent}{word}"
+    if line:
+        yield line
+
+
+def _word(value: Scalar) -> str:
+    return ABSENT if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _plain(extra: Extra) -> Any:
+    """As json.dumps takes it and gives it back."""
+    match extra:
+        case tuple() | list():
+            return list(extra)
+        case Mapping():
+            return {name: dict(figures) for name, figures in extra.items()}
+        case _:
+            return extra
 
 
 def _shown(value: float | None) -> bool:

@@ -3,6 +3,7 @@
 import gc
 import math
 import statistics
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -13,14 +14,14 @@ import pytest
 from tests.golden import GoldenServer, Manner, Settings, Truth, golden_server, text_of
 from tests.records import MS, S, a_plan, some_asks
 from thorexp.errors import DeathError
-from thorexp.load.client import Target
+from thorexp.load import client
 from thorexp.load.generator import play
+from thorexp.load.target import Target
 from thorexp.load.watch import LoadState
-from thorexp.measure.arrivals import arrival_offsets_ns
+from thorexp.measure.arrivals import Rate, arrival_offsets_ns
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
 
-PATIENCE_S = 60.0
 ERROR_NS = 50 * MS  # what a median error may be on the slowest of machines; on a quiet one it is 100 times less
 HOUR_NS = 3600 * S
 
@@ -32,8 +33,14 @@ def alive() -> None:
 def played(plan: LoadPlan, settings: Settings) -> tuple[RunRecord, Truth]:
     """A plan played against a server of its own: what the client says of it, and what the server did."""
     with golden_server(settings) as server:
-        run = play(plan, a_target(server), timeout_s=PATIENCE_S, check_alive=alive)
+        run = play(plan, a_target(server), check_alive=alive)
         return run, server.truth()
+
+
+def offsets_ns(count: int, burstiness: float) -> tuple[int, ...]:
+    """So many arrivals at 200/s."""
+    rng = np.random.default_rng(0)
+    return arrival_offsets_ns(count, Rate(200.0, 200.0), burstiness=burstiness, burst_size=1, rng=rng)
 
 
 def a_target(server: GoldenServer) -> Target:
@@ -53,7 +60,7 @@ def errors_ns(measured: tuple[RunRecord, Truth], token: int) -> list[int]:
     run, truth = measured
     errors = []
     for record, ask in zip(run.requests, some_asks(24), strict=True):
-        served = truth.of(ask.prompt)
+        served = truth.of(ask.token_ids or ())
         assert record.sent_ns is not None
         errors.append((record.token_ns[token] - record.sent_ns) - (served.token_ns[token] - served.arrived_ns))
     return errors
@@ -76,7 +83,7 @@ def test_itl_is_the_servers(measured: tuple[RunRecord, Truth]) -> None:
     run, truth = measured
     errors = []
     for record, ask in zip(run.requests, some_asks(24), strict=True):
-        written_ns = truth.of(ask.prompt).token_ns
+        written_ns = truth.of(ask.token_ids or ()).token_ns
         errors += [
             abs((arrived[1] - arrived[0]) - (written[1] - written[0]))
             for arrived, written in zip(pairwise(record.token_ns), pairwise(written_ns), strict=True)
@@ -144,29 +151,117 @@ def test_connections_are_open_before_the_load_begins(streams: int) -> None:
 
 
 def test_requests_are_scheduled_as_planned() -> None:
-    """A Poisson schedule is kept to the nanosecond, counted from the start of the run."""
-    due_ns = arrival_offsets_ns(20, 200.0, 1.0, np.random.default_rng(0))
+    """A Poisson schedule is kept to the nanosecond, counted from the start of its stage."""
+    due_ns = offsets_ns(20, burstiness=1.0)
     run, _ = played(a_plan(*some_asks(20, tokens=1), due_ns=due_ns), Settings())
-    assert list(due_ns) == [record.scheduled_ns - run.start_ns for record in run.requests]
+    assert list(due_ns) == [record.scheduled_ns - run.stages[0].start_ns for record in run.requests]
 
 
 def test_no_request_is_early() -> None:
     """A request is released when it is due or later, and the server has it later still."""
-    due_ns = arrival_offsets_ns(20, 200.0, math.inf, np.random.default_rng(0))
+    due_ns = offsets_ns(20, burstiness=math.inf)
     asks = some_asks(20, tokens=1)
     run, truth = played(a_plan(*asks, due_ns=due_ns), Settings())
     lags = [record.released_ns - record.scheduled_ns for record in run.requests]
     assert min(lags) >= 0
     assert all(
-        record.released_ns < truth.of(ask.prompt).arrived_ns for record, ask in zip(run.requests, asks, strict=True)
+        record.released_ns < truth.of(ask.token_ids or ()).arrived_ns
+        for record, ask in zip(run.requests, asks, strict=True)
     )
 
 
 def test_requests_are_released_when_due() -> None:
     """The median request waits for nothing but its time: lags do not add up over the run."""
-    due_ns = arrival_offsets_ns(100, 200.0, math.inf, np.random.default_rng(0))
+    due_ns = offsets_ns(100, burstiness=math.inf)
     run, _ = played(a_plan(*some_asks(100, tokens=1), due_ns=due_ns), Settings())
     assert statistics.median(record.released_ns - record.scheduled_ns for record in run.requests) < ERROR_NS
+
+
+def test_what_is_due_at_one_moment_goes_out_in_the_order_of_the_plan() -> None:
+    """A burst of forty, and another while the first is answered."""
+    asks = some_asks(80, tokens=1)
+    run, truth = played(a_plan(*asks, due_ns=(0,) * 40 + (50 * MS,) * 40), Settings(ttft_s=0.05))
+    sent_ns = [record.sent_ns or 0 for record in run.requests]
+    assert sorted(sent_ns) == sent_ns
+    assert {0, 50 * MS} == {record.scheduled_ns - run.stages[0].start_ns for record in run.requests}
+    assert 80 == len(truth.served)
+
+
+class StandsStill:
+    """A clock that stops its thread, which is the loop's, for 300 ms: once, when it is asked for that time."""
+
+    def __init__(self, at_call: int) -> None:
+        self._left = at_call
+
+    def __call__(self) -> int:
+        self._left -= 1
+        if self._left == 0:
+            time.sleep(0.3)
+        return time.monotonic_ns()
+
+
+@pytest.fixture(scope="module")
+def two_seconds() -> RunRecord:
+    """200 requests/s for 2 s."""
+    due_ns = tuple(range(0, 2 * S, S // 200))
+    return played(a_plan(*some_asks(400, tokens=1), due_ns=due_ns), Settings())[0]
+
+
+def test_an_open_loop_holds_its_rate(two_seconds: RunRecord) -> None:
+    """The last is due to the nanosecond; the median gap is the plan's, so lateness does not add up."""
+    sent_ns = [record.sent_ns or 0 for record in two_seconds.requests]
+    assert 2 * S - S // 200 == two_seconds.requests[-1].scheduled_ns - two_seconds.stages[0].start_ns
+    gap_ns = statistics.median(later - earlier for earlier, later in pairwise(sent_ns))
+    assert gap_ns == pytest.approx(S / 200, rel=0.5)
+
+
+def test_every_request_is_sent_however_late(two_seconds: RunRecord) -> None:
+    """None is dropped, and none is early."""
+    assert [None] * 400 == [record.error for record in two_seconds.requests]
+    assert all(record.released_ns >= record.scheduled_ns for record in two_seconds.requests)
+
+
+def test_a_request_that_was_held_up_is_sent_late() -> None:
+    """A loop that stood still while twenty were due sends them all when it goes on."""
+    due_ns = tuple(range(0, 200 * MS, 10 * MS))
+    with golden_server(Settings()) as server:
+        plan = a_plan(*some_asks(20, tokens=1), due_ns=due_ns)
+        run = play(plan, a_target(server), check_alive=alive, clock=StandsStill(at_call=20))
+    assert [None] * 20 == [record.error for record in run.requests]
+    assert max(record.released_ns - record.scheduled_ns for record in run.requests) > 100 * MS
+
+
+def test_the_lag_of_the_loop_is_kept(two_seconds: RunRecord) -> None:
+    """Asked every 10 ms, but for those that it slept over; never negative."""
+    assert 0 < len(two_seconds.loop_lag_ns) <= (two_seconds.end_ns - two_seconds.start_ns) // (10 * MS)
+    assert min(two_seconds.loop_lag_ns) >= 0
+
+
+def test_a_loop_that_stood_still_is_seen_in_its_lag() -> None:
+    """What held it up for 300 ms is one lag of about that."""
+
+    with golden_server(Settings(ttft_s=0.5)) as server:
+        run = play(a_plan(*some_asks(4)), a_target(server), check_alive=alive, clock=StandsStill(at_call=50))
+    assert max(run.loop_lag_ns) > 250 * MS
+
+
+def test_a_limit_in_an_open_loop_queues_in_the_client() -> None:
+    """Four due at once, one at a time: each is released when due, and sent when the one before it is answered."""
+    asks = some_asks(4, tokens=1)
+    plan = a_plan(*asks, due_ns=(0, 0, 0, 0), max_concurrency=1)
+    run, truth = played(plan, Settings(ttft_s=0.3))
+    assert 1 == truth.peak
+    queued_ns = [(record.sent_ns or 0) - record.released_ns for record in run.requests]
+    assert all(queued > 300 * MS * place for place, queued in enumerate(queued_ns))
+    assert max(record.released_ns - record.scheduled_ns for record in run.requests) < min(queued_ns[1:])
+
+
+def test_more_streams_than_are_opened_beforehand_are_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others connect when they are due, and all twelve are in flight together."""
+    monkeypatch.setattr(client, "MOST_OPENED", 3)
+    run, truth = played(a_plan(*some_asks(12, tokens=1), due_ns=(0,) * 12), Settings(together=12))
+    assert ({None}, 12) == ({record.error for record in run.requests}, truth.peak)
+    assert 3 == sum(opened_ns < run.start_ns for opened_ns in truth.opened_ns)
 
 
 def test_an_open_loop_does_not_wait_for_answers() -> None:
@@ -183,7 +278,7 @@ def test_waiting_for_a_stream_is_client_queue_time() -> None:
     first, second = run.requests
     assert second.sent_ns is not None
     assert second.released_ns < first.token_ns[0]
-    assert truth.of(asks[0].prompt).token_ns[-1] < second.sent_ns
+    assert truth.of(asks[0].token_ids or ()).token_ns[-1] < second.sent_ns
 
 
 def test_failures_stand_among_successes() -> None:
@@ -215,7 +310,7 @@ def died() -> RunRecord:
     plan = a_plan(*some_asks(5), due_ns=(0, 0, 0, 0, HOUR_NS))
     with golden_server(Settings(by_prompt={1: Manner.STALLS, 3: Manner.STALLS})) as server:
         doctor = Doctor(server, ended=2, written=4 + 2 + 4 + 2)
-        return play(plan, a_target(server), timeout_s=2 * HOUR_NS / S, check_alive=doctor)
+        return play(plan, a_target(server), check_alive=doctor)
 
 
 def test_a_dead_server_ends_the_run(died: RunRecord) -> None:
@@ -248,7 +343,7 @@ def test_a_fault_in_asking_is_not_taken_for_a_death() -> None:
 
     plan = a_plan(*some_asks(1), due_ns=(HOUR_NS,))
     with golden_server(Settings()) as server, pytest.raises(ZeroDivisionError):
-        play(plan, a_target(server), timeout_s=2 * HOUR_NS / S, check_alive=broken)
+        play(plan, a_target(server), check_alive=broken)
 
 
 class Watcher:
@@ -273,13 +368,14 @@ def watched() -> tuple[Watcher, RunRecord]:
     watcher = Watcher()
     plan = a_plan(*some_asks(2), due_ns=(0, HOUR_NS))
     with golden_server(Settings(manner=Manner.STALLS)) as server:
-        run = play(plan, a_target(server), timeout_s=2 * HOUR_NS / S, check_alive=watcher.check_alive, watch=watcher)
+        run = play(plan, a_target(server), check_alive=watcher.check_alive, watch=watcher)
     return watcher, run
 
 
 def test_a_load_is_watched_while_it_is_played(watched: tuple[Watcher, RunRecord]) -> None:
-    """Told twice that none of two has ended, then that both have failed."""
-    assert [(0, 0, 2), (0, 0, 2), (2, 2, 2)] == [(each.done, each.failed, each.total) for each in watched[0].told]
+    """Told twice that none of two has ended, then that it is over, which none did."""
+    told = [(each.done, each.failed, each.total, each.over) for each in watched[0].told]
+    assert [(0, 0, 2, False), (0, 0, 2, False), (0, 0, 2, True)] == told
 
 
 def test_watching_is_not_the_players_work(watched: tuple[Watcher, RunRecord]) -> None:
@@ -296,7 +392,7 @@ def test_the_last_look_is_no_part_of_the_run() -> None:
         told_ns.append(time.monotonic_ns())
 
     with golden_server(Settings()) as server:
-        run = play(a_plan(*some_asks(3)), a_target(server), timeout_s=PATIENCE_S, check_alive=alive, watch=watch)
+        run = play(a_plan(*some_asks(3)), a_target(server), check_alive=alive, watch=watch)
     assert run.end_ns < told_ns[-1]
 
 
@@ -306,7 +402,7 @@ def test_the_end_of_a_load_is_told_with_its_failures() -> None:
     by_prompt = {1: Manner.BAD_REQUEST, 2: Manner.CLOSES}
     with golden_server(Settings(by_prompt=by_prompt)) as server:
         plan = a_plan(*some_asks(4), max_concurrency=2)
-        play(plan, a_target(server), timeout_s=PATIENCE_S, check_alive=alive, watch=watcher)
+        play(plan, a_target(server), check_alive=alive, watch=watcher)
     last = watcher.told[-1]
     assert (4, 2, 4) == (last.done, last.failed, last.total)
 
@@ -321,11 +417,11 @@ def test_looks_do_not_overlap() -> None:
         def slow(state: LoadState) -> None:
             begun.append(state.done)
             if len(begun) == 1:  # the server has been waiting for a second request
-                play(a_plan(second), a_target(server), timeout_s=PATIENCE_S, check_alive=alive)
+                play(a_plan(second), a_target(server), check_alive=alive)
                 time.sleep(0.2)
             over.append(state.done)
 
-        play(a_plan(first), a_target(server), timeout_s=PATIENCE_S, check_alive=alive, watch=slow)
+        play(a_plan(first), a_target(server), check_alive=alive, watch=slow)
     assert (0, 1) == (begun[0], begun[-1])
     assert begun == over
 
@@ -338,10 +434,11 @@ def test_a_fault_in_watching_is_not_taken_for_a_death() -> None:
 
     plan = a_plan(*some_asks(1), due_ns=(HOUR_NS,))
     with golden_server(Settings()) as server, pytest.raises(ZeroDivisionError):
-        play(plan, a_target(server), timeout_s=2 * HOUR_NS / S, check_alive=alive, watch=broken)
+        play(plan, a_target(server), check_alive=alive, watch=broken)
 
 
-def test_garbage_is_collected_again_after_a_run(measured: tuple[RunRecord, Truth]) -> None:
-    """The run leaves the process as it was."""
+def test_a_run_leaves_the_process_as_it_was(measured: tuple[RunRecord, Truth]) -> None:
+    """Garbage is collected again, and threads are left the time that they had."""
     assert 24 == len(measured[0].requests)
     assert gc.isenabled()
+    assert sys.getswitchinterval() == pytest.approx(0.005)

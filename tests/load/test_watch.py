@@ -3,8 +3,7 @@
 import pytest
 
 from tests.records import MS, S
-from thorexp.load.client import Exchange
-from thorexp.load.sse import Read
+from thorexp.load.exchange import Exchange
 from thorexp.load.watch import LoadState, Onlooker
 
 TOKEN = b'data: {"id":"cmpl-1","choices":[{"index":0,"text":" a"}]}\n\n'
@@ -16,20 +15,16 @@ class Request:
 
     def __init__(self) -> None:
         self.exchange = Exchange(0, b"", 0)
-        self.over = False
-
-    def has_ended(self) -> bool:
-        return self.over
 
     def send(self) -> None:
         self.exchange.sent_ns = 0
 
     def read(self, at_ns: int, data: bytes = TOKEN) -> None:
-        self.exchange.reads.append(Read(at_ns, data))
+        self.exchange.reads.append((at_ns, data))
 
     def end(self, error: str | None = None) -> None:
         self.exchange.error = error
-        self.over = True
+        self.exchange.ended_ns = 0
 
     def play(self, *token_ns: int) -> None:
         """From its first moment to its last."""
@@ -42,7 +37,7 @@ class Request:
 
 def an_onlooker(*requests: Request) -> Onlooker:
     """At a load that began at 0."""
-    return Onlooker([(request.exchange, request.has_ended) for request in requests], 0)
+    return Onlooker([request.exchange for request in requests], len(requests), 0)
 
 
 def test_a_load_that_has_just_begun_has_no_figures() -> None:
@@ -148,3 +143,34 @@ def test_two_looks_at_one_moment_divide_by_nothing(looks: int) -> None:
     request.play(1, 2)
     onlooker = an_onlooker(request)
     assert [None] * looks == [onlooker.look(0).tokens_per_s for _ in range(looks)]
+
+
+def test_what_begins_later_is_seen_when_it_has_begun() -> None:
+    """The list grows while it is looked at; how many there will be is known from the start."""
+    begun: list[Exchange] = []
+    onlooker = Onlooker(begun, 3, 0)
+    seen = [onlooker.look(S)]
+    for _ in range(2):
+        request = Request()
+        request.play(1)
+        begun.append(request.exchange)
+        seen.append(onlooker.look(S))
+    assert [(0, 3), (1, 3), (2, 3)] == [(state.done, state.total) for state in seen]
+
+
+def test_the_last_look_says_that_it_is_over() -> None:
+    """Though not all may be done: what was never sent of a timed loop is not."""
+    request = Request()
+    request.play(1)
+    onlooker = Onlooker([request.exchange], 2, 0)
+    states = [onlooker.look(S), onlooker.look(2 * S, over=True)]
+    assert [(1, 2, False), (1, 2, True)] == [(state.done, state.total, state.over) for state in states]
+
+
+def test_an_answer_in_one_piece_has_no_rate() -> None:
+    """Its tokens did not come as messages; when it came is all that is seen."""
+    request = Request()
+    request.send()
+    request.read(100 * MS, b'{"choices":[{"text":" a"}]}')
+    request.end()
+    assert LoadState(1, 0, 1, None, 100.0, None) == an_onlooker(request).look(S)

@@ -1,7 +1,7 @@
 """What the times of a run mean."""
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import pytest
@@ -14,9 +14,13 @@ from thorexp.measure.metrics import (
     Summary,
     client_queue_ns,
     e2el_ns,
+    is_good,
     itl_ns,
+    itl_p99_ns,
     output_tokens,
     queued_e2el_ns,
+    scheduled_e2el_ns,
+    scheduled_ttft_ns,
     summarize,
     tpot_ns,
     ttft_ns,
@@ -68,6 +72,52 @@ def test_a_single_chunk_has_no_gap() -> None:
     assert () == itl_ns(a_record(token_ns=(100,)))
 
 
+def test_itl_p99_is_of_the_requests_own_gaps() -> None:
+    """Of gaps of 10, 20 and 30 it lies 0.99 · 2 = 1.98 steps from the first."""
+    assert pytest.approx(20 + 0.98 * 10) == itl_p99_ns(a_record(token_ns=(100, 130, 140, 160)))
+
+
+def test_itl_p99_is_absent_without_a_gap() -> None:
+    """A single chunk stalled nowhere, and measured nothing."""
+    assert itl_p99_ns(a_record(token_ns=(100,))) is None
+
+
+WHOLE = a_record(sent_ns=40, token_ns=(340,), output_tokens=30, streamed=False)
+
+
+@pytest.mark.parametrize("metric", [ttft_ns, tpot_ns, itl_p99_ns, scheduled_ttft_ns])
+def test_an_answer_in_one_piece_has_no_first_token(metric: object) -> None:
+    """When it arrived its last token was there; of the first, and of the others, nobody knows."""
+    assert callable(metric)
+    assert metric(WHOLE) is None
+
+
+def test_an_answer_in_one_piece_has_no_gaps() -> None:
+    """Not even where its bytes came one after another."""
+    assert () == itl_ns(replace(WHOLE, token_ns=(240, 340)))
+
+
+def test_an_answer_in_one_piece_has_its_end() -> None:
+    """E2EL is until it arrived."""
+    assert 340 - 40 == e2el_ns(WHOLE)
+
+
+def test_ttft_from_the_schedule_counts_all_that_came_before() -> None:
+    """From when the plan wanted it, however late it went out."""
+    record = a_record(scheduled_ns=10, released_ns=20, sent_ns=40, token_ns=(100, 300))
+    assert (100 - 10, 300 - 10) == (scheduled_ttft_ns(record), scheduled_e2el_ns(record))
+
+
+def test_a_stall_of_the_server_is_seen_from_the_schedule() -> None:
+    """A second goes by before the first answer; the request behind it was sent late and then answered at once."""
+    stalled = a_record(scheduled_ns=0, sent_ns=0, token_ns=(S,))
+    behind = a_record(scheduled_ns=100 * MS, released_ns=100 * MS, sent_ns=S, token_ns=(S + 10 * MS,))
+    summary = a_summary(stalled, behind)
+    assert (1000 + 10) / 2 == of(summary.ttft_ms).mean
+    assert (1000 + 910) / 2 == of(summary.ttft_from_schedule_ms).mean
+    assert (1000 + 910) / 2 == of(summary.e2el_from_schedule_ms).mean
+
+
 def test_client_queue_time_is_the_wait_of_a_released_request() -> None:
     """From the client's waking to the send: max concurrency's doing."""
     assert 90 - 20 == client_queue_ns(a_record(scheduled_ns=10, released_ns=20, sent_ns=90))
@@ -78,7 +128,7 @@ def test_queued_e2el_includes_that_wait() -> None:
     assert 300 - 20 == queued_e2el_ns(a_record(scheduled_ns=10, released_ns=20, sent_ns=90, token_ns=(100, 300)))
 
 
-@pytest.mark.parametrize("metric", [ttft_ns, e2el_ns, tpot_ns, queued_e2el_ns])
+@pytest.mark.parametrize("metric", [ttft_ns, e2el_ns, tpot_ns, queued_e2el_ns, scheduled_ttft_ns, scheduled_e2el_ns])
 def test_a_request_without_tokens_has_no_latency(metric: object) -> None:
     """What was not measured is absent, not zero."""
     assert callable(metric)
@@ -212,8 +262,20 @@ def test_a_run_without_success_has_no_latency() -> None:
         "e2el_ms",
         "client_queue_time_ms",
         "e2el_including_client_queue_ms",
+        "ttft_from_schedule_ms",
+        "e2el_from_schedule_ms",
+        "loop_lag_ms",
     }
-    assert {*latencies, "max_output_tokens_per_s", "max_concurrent_requests", "request_goodput"} == absent
+    others = {
+        "max_output_tokens_per_s",
+        "max_concurrent_requests",
+        "tokens_per_chunk",
+        "request_goodput",
+        "goodput_fraction",
+        "stopped",
+        "client_cpu_share",
+    }
+    assert latencies | others == absent
 
 
 def test_a_run_without_success_has_no_throughput() -> None:
@@ -232,6 +294,57 @@ def test_a_run_without_requests_has_no_latency_at_all() -> None:
     assert (0, 0, None, None) == (summary.completed, summary.failed, summary.ttft_ms, summary.schedule_lag_ms)
 
 
+def test_requests_that_never_went_out_are_counted_apart() -> None:
+    """They failed, too; the one that was sent and refused did go out."""
+    summary = a_summary(a_record(), a_failure(sent_ns=5), a_failure(sent_ns=None), a_failure(sent_ns=None))
+    assert (3, 2) == (summary.failed, summary.unsent)
+
+
+def test_a_load_that_was_ended_says_why() -> None:
+    """In the words of its record."""
+    run = replace(a_run(a_record()), stopped="time was up")
+    assert "time was up" == summarize(run, (), Slo()).stopped
+
+
+def test_the_lag_of_the_loop_is_in_milliseconds() -> None:
+    """Of the run, whatever became of its requests."""
+    lag = of(summarize(replace(a_run(), loop_lag_ns=(1 * MS, 5 * MS)), (), Slo()).loop_lag_ms)
+    assert (2, (1 + 5) / 2) == (lag.count, lag.mean)
+
+
+def test_answers_in_one_piece_enter_the_e2el_alone() -> None:
+    """Beside a streamed one they are no sample of its latencies."""
+    streamed = a_record(token_ns=(10 * MS, 20 * MS), output_tokens=2)
+    whole = a_record(token_ns=(60 * MS,), output_tokens=2, streamed=False)
+    summary = a_summary(streamed, whole)
+    latencies = (summary.ttft_ms, summary.tpot_ms, summary.itl_ms, summary.ttft_from_schedule_ms)
+    assert [(1, 10.0)] * 4 == [(of(sample).count, of(sample).mean) for sample in latencies]
+    assert (2, (20 + 60) / 2) == (of(summary.e2el_ms).count, of(summary.e2el_ms).mean)
+    assert (2, (20 + 60) / 2) == (of(summary.e2el_from_schedule_ms).count, of(summary.e2el_from_schedule_ms).mean)
+
+
+def test_tokens_per_chunk_are_over_all_chunks() -> None:
+    """A long answer weighs as much as it has chunks."""
+    drafted = a_record(token_ns=(1, 2, 3), output_tokens=9)
+    plain = a_record(token_ns=(1, 2), output_tokens=2)
+    assert (9 + 2) / (3 + 2) == a_summary(drafted, plain).tokens_per_chunk
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_record(token_ns=(1,), output_tokens=30, streamed=False),
+        a_record(token_ns=(1, 2, 3), output_tokens=None),
+        a_failure(),
+    ],
+    ids=["not streamed", "not counted", "failed"],
+)
+def test_tokens_per_chunk_leave_out_what_says_nothing_of_them(other: RequestRecord) -> None:
+    """Beside another it changes nothing, and alone there is no such number."""
+    drafted = a_record(token_ns=(1, 2), output_tokens=5)
+    assert (5 / 2, None) == (a_summary(drafted, other).tokens_per_chunk, a_summary(other).tokens_per_chunk)
+
+
 GOOD = a_record(sent_ns=0, token_ns=(100 * MS, 150 * MS, 200 * MS), output_tokens=3)
 
 
@@ -242,6 +355,8 @@ GOOD = a_record(sent_ns=0, token_ns=(100 * MS, 150 * MS, 200 * MS), output_token
         (Slo(ttft_ms=99.9), 0.0),
         (Slo(tpot_ms=50.0), 1 / 4),
         (Slo(tpot_ms=49.9), 0.0),
+        (Slo(itl_p99_ms=50.0), 1 / 4),
+        (Slo(itl_p99_ms=49.9), 0.0),
         (Slo(e2el_ms=200.0), 1 / 4),
         (Slo(e2el_ms=199.9), 0.0),
         (Slo(ttft_ms=100.0, tpot_ms=50.0, e2el_ms=200.0), 1 / 4),
@@ -266,6 +381,71 @@ def test_goodput_leaves_failures_out() -> None:
 def test_a_request_of_one_token_keeps_any_tpot() -> None:
     """For goodput, and only there, a missing TPOT is 0, as in vLLM."""
     assert 1 / 1 == a_summary(a_record(output_tokens=1), slo=Slo(tpot_ms=0.001)).request_goodput
+
+
+def test_a_stall_breaks_the_limit_of_itl_alone() -> None:
+    """In 200 gaps of 10 ms three of a second: the P99 is one of them, the TPOT below 25 ms."""
+    gaps_ms = [10] * 197 + [1000] * 3
+    token_ns = tuple((100 + sum(gaps_ms[:i])) * MS for i in range(len(gaps_ms) + 1))
+    record = a_record(token_ns=token_ns, output_tokens=201)
+    assert (True, False) == (is_good(record, Slo(tpot_ms=25.0)), is_good(record, Slo(itl_p99_ms=999.0)))
+
+
+def test_a_request_of_one_chunk_keeps_any_itl() -> None:
+    """Nothing was waited for after it."""
+    assert is_good(a_record(), Slo(itl_p99_ms=0.001))
+
+
+@pytest.mark.parametrize(
+    ("slo", "good"),
+    [
+        (Slo(ttft_ms=1e9), False),
+        (Slo(tpot_ms=1e9), False),
+        (Slo(itl_p99_ms=1e9), False),
+        (Slo(e2el_ms=1e9), True),
+    ],
+)
+@pytest.mark.parametrize("tokens", [1, 30])
+def test_an_answer_in_one_piece_shows_its_e2el_alone(slo: Slo, good: bool, tokens: int) -> None:
+    """A limit on what nobody saw is not kept."""
+    assert good == is_good(replace(WHOLE, output_tokens=tokens), slo)
+
+
+def test_goodput_as_a_fraction_is_of_all_that_were_played() -> None:
+    """One is good, one too slow, one failed and one never went out."""
+    slow = a_record(token_ns=(300 * MS,))
+    summary = a_summary(GOOD, slow, a_failure(), a_failure(sent_ns=None), slo=Slo(e2el_ms=200.0), end_ns=2 * S)
+    assert (1 / 4, 1 / 2) == (summary.goodput_fraction, summary.request_goodput)
+
+
+def test_goodput_as_a_fraction_is_absent_without_limits() -> None:
+    """Nothing is good where nothing was asked."""
+    assert a_summary(GOOD).goodput_fraction is None
+
+
+def test_goodput_as_a_fraction_is_absent_without_requests() -> None:
+    """None of none is no fraction, where in a second none were good."""
+    summary = a_summary(slo=Slo(e2el_ms=200.0))
+    assert (None, 0.0) == (summary.goodput_fraction, summary.request_goodput)
+
+
+def test_each_limit_binds() -> None:
+    """One is enough, and without any nothing does."""
+    limits = [Slo(ttft_ms=1.0), Slo(tpot_ms=1.0), Slo(itl_p99_ms=1.0), Slo(e2el_ms=1.0)]
+    assert ([True] * 4, False) == ([slo.binds for slo in limits], Slo().binds)
+
+
+def test_peak_output_leaves_answers_in_one_piece_out() -> None:
+    """The arrival of one is no chunk of tokens."""
+    streamed = a_record(token_ns=(S // 4, S // 2), output_tokens=2)
+    whole = a_record(token_ns=(S // 2,), output_tokens=30, streamed=False)
+    assert 2.0 == a_summary(streamed, whole).max_output_tokens_per_s
+
+
+def test_a_load_without_streams_has_no_peak_output() -> None:
+    """But it has a peak of requests."""
+    summary = a_summary(WHOLE, WHOLE)
+    assert (None, 2) == (summary.max_output_tokens_per_s, summary.max_concurrent_requests)
 
 
 def test_peak_output_is_the_fullest_second() -> None:

@@ -15,6 +15,7 @@ from thorexp.measure.stats import (
     distribution,
     frontier,
     percentile_word,
+    supports,
 )
 
 
@@ -76,6 +77,43 @@ def test_percentiles_stay_within_the_sample(sample: list[float]) -> None:
 def test_a_percentile_is_written_as_vllm_does(p: float, word: str) -> None:
     """Integers without decimals."""
     assert word == percentile_word(p)
+
+
+@pytest.mark.parametrize(
+    ("p", "enough"),
+    [
+        (99.0, 100),
+        (99.9, 1000),
+        (99.99, 10_000),
+        (95.0, 20),
+        (90.0, 10),
+        (50.0, 2),
+        (10.0, 10),
+        (1.0, 100),
+        (0.1, 1000),
+    ],
+)
+def test_a_percentile_is_supported_from_one_value_beyond_it_on(p: float, enough: int) -> None:
+    """Of 100 values one lies beyond P99, of 99 not yet a whole one; alike at the low end."""
+    assert (True, True, False) == (supports(enough, p), supports(enough + 1, p), supports(enough - 1, p))
+
+
+@pytest.mark.parametrize("p", [0.0, 100.0])
+def test_the_ends_are_supported_by_no_sample(p: float) -> None:
+    """Nothing lies beyond them: how slow the slowest of all requests is, none of a million says."""
+    assert not supports(1_000_000, p)
+
+
+@given(st.integers(2, 99))
+def test_an_unsupported_p99_lies_between_the_two_largest(count: int) -> None:
+    """Up to 99 values, whatever the others are."""
+    ((_, p99),) = of([0.0] * (count - 2) + [1.0, 2.0], 99.0).percentiles
+    assert 1.0 <= p99 <= 2.0
+
+
+def test_a_distribution_says_which_of_its_percentiles_it_does_not_support() -> None:
+    """In the order they were asked for: twenty values support P95, and neither P99.9 nor P99."""
+    assert (99.9, 99.0) == of([1.0] * 20, 99.9, 50.0, 95.0, 99.0).unsupported
 
 
 def test_no_repeat_agrees_with_nothing() -> None:

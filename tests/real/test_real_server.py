@@ -15,8 +15,9 @@ from thorexp.serve.dummy_model import write_dummy_model
 from thorexp.serve.engine_args import check, resolve
 from thorexp.serve.flags import known_flags
 from thorexp.serve.http import get_text, post_json
+from thorexp.serve.prefix_cache import PrefixCache, prefix_cache, reset_prefix_cache
 from thorexp.serve.process import VllmProcess, start
-from thorexp.serve.server import LaunchSpec, PrefixCache, can_listen, prefix_cache, reset_prefix_cache
+from thorexp.serve.server import LaunchSpec, can_listen
 
 TINY: dict[str, Any] = {
     "model_type": "qwen3",

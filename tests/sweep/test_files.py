@@ -66,13 +66,69 @@ def test_text_begins_with_its_title_in_one_line(points: tuple[Point, ...]) -> No
 
 def test_text_of_thors_table_fits_100_columns(tmp_path: Path) -> None:
     """Seven models with the longest names by two loads, with times of minutes, and nothing is cut."""
-    numbers = {column.key: 123_456.78 for column in COLUMNS} | {"output_throughput": 12_345.67}
+    doubts = {"thorexp": {"unsupported_percentiles": ["p99_ttft_ms", "p99_tpot_ms", "p99_itl_ms"]}}
+    numbers = {column.key: 123_456.78 for column in COLUMNS} | {"output_throughput": 12_345.67} | doubts
     seed = [(f"model={model}", f"load={load}") for model in THOR_SEED for load in ("high", "low")]
     said = shown(tuple(a_point(tmp_path, *words, result=numbers) for words in seed))
     assert (14, 14) == (len(seed), said.count("12345.67"))
     assert 6 * 14 == said.count("123456.78")
     assert max(map(len, said.splitlines())) <= 100
     assert "…" not in said
+
+
+@pytest.fixture
+def doubted(tmp_path: Path) -> tuple[Point, ...]:
+    """Two of too few requests for their P99, of which one is the lowest, and two of enough."""
+    doubts = {"thorexp": {"unsupported_percentiles": ["p99_ttft_ms", "p99_e2el_ms"]}}
+    return (
+        a_point(tmp_path, "load=a", result={"output_throughput": 40.0, "p99_ttft_ms": 5.0, **doubts}),
+        a_point(tmp_path, "load=b", result={"output_throughput": 30.0, "p99_ttft_ms": 6.0}),
+        a_point(tmp_path, "load=c", result={"output_throughput": 20.0, "p99_ttft_ms": 6.0, **doubts}),
+        a_point(tmp_path, "load=d", result={"output_throughput": 10.0, "p99_ttft_ms": 7.0}),
+    )
+
+
+EXPLAINED = "? fewer requests than the percentile needs\n"
+
+
+def test_text_doubts_a_percentile_of_too_few_requests(doubted: tuple[Point, ...]) -> None:
+    """With a mark, and without a star, were it as low as the best."""
+    lines = [cells(line) for line in shown(doubted).splitlines() if line.startswith("│")]
+    assert ["5.00?", "6.00*", "6.00?", "7.00"] == [line[3] for line in lines]
+    assert "40.00*" == lines[0][1]
+
+
+def test_markdown_doubts_a_percentile_of_too_few_requests(doubted: tuple[Point, ...]) -> None:
+    """With a mark, and not in bold."""
+    lines = [cells(line, "|") for line in markdown(table(doubted), "a title").splitlines()[4:8]]
+    assert ["5.00?", "**6.00**", "6.00?", "7.00"] == [line[3] for line in lines]
+
+
+def test_markdown_doubts_the_median_of_repeats(tmp_path: Path) -> None:
+    """5 and 7: behind half the interval, which is t · √2 / √2."""
+    doubts = {"thorexp": {"unsupported_percentiles": ["p99_ttft_ms"]}}
+    repeats = (a_point(tmp_path, "load=a", result={"p99_ttft_ms": ms, **doubts}) for ms in (5.0, 7.0))
+    assert "| 6.00 ± 12.71? |" in markdown(table(tuple(repeats)), "a title")
+
+
+@pytest.mark.parametrize("said_by", ["text", "markdown"])
+def test_the_mark_of_doubt_is_explained_once(doubted: tuple[Point, ...], said_by: str) -> None:
+    """Below the table."""
+    said = shown(doubted) if said_by == "text" else markdown(table(doubted), "a title")
+    assert 1 == said.count(EXPLAINED)
+    assert said.index("7.00") < said.index(EXPLAINED)
+
+
+@pytest.mark.parametrize("keys", [[], ["p99_e2el_ms"], ["p99_itl_ms"]], ids=["none", "no column", "no value"])
+def test_what_is_not_shown_needs_no_explanation(tmp_path: Path, keys: list[str]) -> None:
+    """Where no value of the table is doubted."""
+    point = a_point(tmp_path, "load=a", result={**FAST, "thorexp": {"unsupported_percentiles": keys}})
+    assert "?" not in shown((point,))
+
+
+def test_csv_has_a_doubted_percentile_as_a_number(doubted: tuple[Point, ...]) -> None:
+    """Without a mark."""
+    assert ["5.0", "6.0", "6.0", "7.0"] == [row["p99_ttft_ms"] for row in csv_rows(doubted)]
 
 
 def test_text_shows_a_value_in_brackets(tmp_path: Path) -> None:

@@ -127,3 +127,47 @@ def test_repeats_that_spread_more_than_5_percent_are_said(
     """Largest less smallest, over the median."""
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each)) for each in samples))
     assert said == disagreements(row)
+
+
+def doubting(*keys: str, **values: float) -> dict[str, Any]:
+    """A result that says which of its percentiles its sample does not support."""
+    return {**values, "thorexp": {"unsupported_percentiles": list(keys)}}
+
+
+def test_a_row_says_which_percentiles_too_few_requests_made(tmp_path: Path) -> None:
+    """Those that any of its repeats names; their values are there all the same."""
+    first = a_point(tmp_path, "load=a", result=doubting("p99_ttft_ms", p99_ttft_ms=5.0))
+    second = a_point(tmp_path, "load=a", result=doubting("p99_ttft_ms", "p99_itl_ms", p99_ttft_ms=7.0))
+    (row,) = table(first, second)
+    assert (frozenset({"p99_ttft_ms", "p99_itl_ms"}), (5 + 7) / 2) == (
+        row.unsupported,
+        row.values["p99_ttft_ms"].median,
+    )
+
+
+@pytest.mark.parametrize(
+    "ours", [{}, {"thorexp": None}, {"thorexp": {}}, {"thorexp": {"unsupported_percentiles": None}}], ids=str
+)
+def test_a_result_that_says_nothing_of_it_is_not_doubted(tmp_path: Path, ours: dict[str, Any]) -> None:
+    """Results of before it was said."""
+    (row,) = table(a_point(tmp_path, "load=a", result={"p99_ttft_ms": 5.0, **ours}))
+    assert (frozenset(), ["p99_ttft_ms"]) == (row.unsupported, list(row.comparable))
+
+
+def test_a_percentile_of_too_few_requests_is_not_the_best(tmp_path: Path) -> None:
+    """Of 5, 6 and 7 ms the 6 are: the 5 may be chance."""
+    points = (
+        a_point(tmp_path, "load=a", result=doubting("p99_ttft_ms", p99_ttft_ms=5.0)),
+        a_point(tmp_path, "load=b", result={"p99_ttft_ms": 6.0}),
+        a_point(tmp_path, "load=c", result={"p99_ttft_ms": 7.0}),
+    )
+    assert {"p99_ttft_ms": 6.0} == best(table(*points))
+
+
+def test_what_stands_beside_doubted_values_alone_is_not_the_best(tmp_path: Path) -> None:
+    """There is nothing that it is better than."""
+    points = (
+        a_point(tmp_path, "load=a", result=doubting("p99_ttft_ms", p99_ttft_ms=7.0)),
+        a_point(tmp_path, "load=b", result={"p99_ttft_ms": 6.0}),
+    )
+    assert {} == best(table(*points))

@@ -1,4 +1,4 @@
-"""One streamed request becomes one record.
+"""One request is sent, and what comes back is stamped.
 
 Everything that could be in the way of a time stamp happens before the load or after it: bodies are encoded
 before, streams are decoded after, sends go out one per turn of the event loop so that the loop reads sockets
@@ -9,15 +9,16 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
-from thorexp.load.sse import Read, Stream, decode
-from thorexp.measure.plan import LoadPlan
-from thorexp.measure.records import RequestRecord
+from thorexp.load.exchange import Exchange
+from thorexp.load.gate import Passage, tracing
+from thorexp.load.patience import deadline, look_again_s
+from thorexp.load.tap import Tap, transport_of_chunks
+from thorexp.load.target import Target
 
 Clock = Callable[[], int]
 
@@ -25,83 +26,27 @@ Clock = Callable[[], int]
 # closes loses its request, and a POST is not sent again, so idle ones are dropped before that.
 KEEPALIVE_S = 4.0
 READ_BUFFER = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a plan is played: `base_url` without path, and the name the server knows its model by."""
-
-    base_url: str
-    model: str
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A request in flight: what is stamped while it runs, decoded only afterwards."""
-
-    index: int
-    body: bytes
-    scheduled_ns: int
-    released_ns: int = 0
-    sent_ns: int | None = None
-    reads: list[Read] = field(default_factory=list)
-    error: str | None = None
-
-    def record(self) -> RequestRecord:
-        """What happened, once it has ended."""
-        stream = decode(self.reads)
-        return RequestRecord(
-            index=self.index,
-            scheduled_ns=self.scheduled_ns,
-            released_ns=self.released_ns,
-            sent_ns=self.sent_ns,
-            token_ns=stream.token_ns,
-            input_tokens=stream.input_tokens,
-            output_tokens=stream.output_tokens,
-            finish_reason=stream.finish_reason,
-            text=stream.text,
-            error=self.error or stream.error or _without_tokens(stream),
-        )
-
-
-def _without_tokens(stream: Stream) -> str | None:
-    return None if stream.token_ns else "the stream ended without a token"
-
-
-def encode_bodies(plan: LoadPlan, model: str) -> tuple[bytes, ...]:
-    """The JSON bodies of /v1/completions: prompts as token ids, the rest as vLLM's own client has it."""
-    return tuple(
-        json.dumps(
-            {
-                "model": model,
-                "prompt": request.ask.prompt,
-                "max_tokens": request.ask.output_len,
-                "ignore_eos": plan.ignore_eos,
-                "repetition_penalty": 1.0,
-                "stream": True,
-                "stream_options": {"include_usage": True},
-            },
-            separators=(",", ":"),
-        ).encode()
-        for request in plan.requests
-    )
+# One send a turn of the loop costs a client of 1,024 streams 3 % of its requests/s; with 5 at once TTFT loses nothing.
+STREAMS_A_SEND = 256
+MOST_OPENED = 1024  # beforehand: an open loop without a limit may have as many streams as requests, and needs few
 
 
 class Client:
     """Sends requests to one server over connections that it opens beforehand."""
 
-    def __init__(self, target: Target, streams: int, timeout_s: float, clock: Clock = time.monotonic_ns) -> None:
-        self._url = f"{target.base_url}/v1/completions"
-        self._health = f"{target.base_url}/health"
+    def __init__(self, target: Target, streams: int, clock: Clock = time.monotonic_ns) -> None:
+        self._target = target
         self._streams = streams
         self._clock = clock
-        self._gate = asyncio.Lock()
+        self._gate = asyncio.Semaphore(1 + streams // STREAMS_A_SEND)
+        self._url = URL(target.url)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=streams, keepalive_timeout=KEEPALIVE_S),
-            timeout=aiohttp.ClientTimeout(total=timeout_s, sock_connect=30.0),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=target.timeouts.connect_s),
             read_bufsize=READ_BUFFER,
-            headers={"Content-Type": "application/json"},
-            trace_configs=[self._tracing()],
+            headers={"Content-Type": "application/json", "Accept-Encoding": "identity", **target.headers},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[tracing()],
             trust_env=False,
         )
 
@@ -112,75 +57,62 @@ class Client:
         await self._session.close()
 
     async def open_connections(self) -> None:
-        """Open as many as the plan has streams, so that no request waits for a handshake."""
+        """Open as many as the plan has streams, or the most, so that no request waits for a handshake."""
+        limit = aiohttp.ClientTimeout(total=self._target.timeouts.connect_s)
 
         async def visit() -> None:
-            async with self._session.get(self._health) as response:
+            async with self._session.get(f"{self._target.base_url}/health", timeout=limit) as response:
                 await response.read()
 
-        await asyncio.gather(*(visit() for _ in range(self._streams)), return_exceptions=True)
+        visits = (visit() for _ in range(min(self._streams, MOST_OPENED)))
+        await asyncio.gather(*visits, return_exceptions=True)
 
     async def send(self, exchange: Exchange) -> None:
         """Play one exchange to its end. What fails is written into it; only cancellation is raised."""
+        await self._gate.acquire()
+        passage = Passage(self._gate, exchange, self._clock)
+        playing = asyncio.create_task(self._play(exchange, passage))
         try:
-            await self._gate.acquire()
-            await self._stream(exchange)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failed:
+            await self._patiently(exchange, playing)
+            playing.result()
+        except Exception as failed:  # noqa: BLE001 - a failed request is a record
             exchange.error = _words(failed)
+        finally:
+            if not playing.done():
+                playing.cancel()
+                await asyncio.wait((playing,))
+            passage.leave()
 
-    async def _stream(self, exchange: Exchange) -> None:
-        passage = _Passage(self._gate, exchange, self._clock)
+    async def _patiently(self, exchange: Exchange, playing: "asyncio.Task[None]") -> None:
+        """Wait until it is done; TimeoutError when a part of the answer does not come in time."""
+        begun_ns, timeouts = self._clock(), self._target.timeouts
+        while not playing.done():
+            now_ns = self._clock()
+            due = deadline(exchange, begun_ns, timeouts)
+            if due is not None and due.at_ns <= now_ns:
+                raise TimeoutError(due.words)
+            await asyncio.wait((playing,), timeout=look_again_s(due, now_ns, timeouts))
+
+    async def _play(self, exchange: Exchange, passage: Passage) -> None:
         try:
             async with self._session.post(self._url, data=exchange.body, trace_request_ctx=passage) as response:
-                if response.status != 200:
+                if response.status == 200:
+                    await self._read(response, exchange)
+                else:
                     exchange.error = await _refusal(response)
-                    return
-                await self._read(response, exchange)
         finally:
             passage.leave()
 
     async def _read(self, response: aiohttp.ClientResponse, exchange: Exchange) -> None:
         clock, reads, content = self._clock, exchange.reads, response.content
-        while True:
-            data = await content.readany()
-            at_ns = clock()
-            if not data:
-                return
-            reads.append(Read(at_ns, data))
-
-    @staticmethod
-    def _tracing() -> aiohttp.TraceConfig:
-        async def chunk_sent(_session: object, context: SimpleNamespace, _params: object) -> None:
-            passage = context.trace_request_ctx
-            if passage is not None:
-                passage.sent()
-
-        tracing = aiohttp.TraceConfig()
-        tracing.on_request_chunk_sent.append(chunk_sent)
-        return tracing
-
-
-class _Passage:
-    """One request's way through the gate: let the next one through as soon as this one is on the wire."""
-
-    __slots__ = ("_clock", "_exchange", "_gate", "_inside")
-
-    def __init__(self, gate: asyncio.Lock, exchange: Exchange, clock: Clock) -> None:
-        self._gate = gate
-        self._exchange = exchange
-        self._clock = clock
-        self._inside = True
-
-    def sent(self) -> None:
-        """Called as each part of the body goes to the socket; the last call stamps."""
-        self._exchange.sent_ns = self._clock()
-        self.leave()
-
-    def leave(self) -> None:
-        """Open the gate, once."""
-        if self._inside:
-            self._inside = False
-            self._gate.release()
+        if begin := content.read_nowait():
+            reads.append((clock(), begin))
+        elif exchange.streamed and (transport := transport_of_chunks(response)) is not None:
+            exchange.tapped = True
+            await Tap(transport, reads, clock).until_finished()
+            exchange.tapped = bool(reads)
+        while data := await content.readany():
+            reads.append((clock(), data))
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> str:

@@ -1,146 +1,177 @@
-"""Plays a plan against a server: every request when it is due, as many at once as the plan allows."""
+"""Plays a plan against a server until it ends, the server does, or it is hopeless."""
 
 import asyncio
 import gc
+import resource
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from threading import Lock
+from typing import Protocol
 
 import uvloop
 
-from thorexp.errors import ServerError
-from thorexp.load.client import Client, Clock, Exchange, Target, encode_bodies
+from thorexp.errors import LoadError, ServerError
+from thorexp.load.client import MOST_OPENED, Client, Clock
+from thorexp.load.lag import watch_lag
+from thorexp.load.performance import Performance
 from thorexp.load.signals import DeferredSignals
+from thorexp.load.stop import Stopper, StopWhen
+from thorexp.load.target import Target
 from thorexp.load.watch import LoadState, Onlooker
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
 
-NS_PER_S = 1_000_000_000
 CHECK_EVERY_S = 1.0
+OTHER_FILES = 256  # that this process may have open beside the connections of a load
+SWITCH_S = 0.0005  # beside a stop_when that decodes answers the loop was late by up to 50 ms, with this by up to 6
+DIED = "the server had ended"
+
+Look = Callable[[], str | None]
+
+
+class Show(Protocol):
+    """One look at the load, for the eye."""
+
+    def __call__(self, *, over: bool) -> None:
+        """`over`: whether it is the last."""
 
 
 def play(
     plan: LoadPlan,
     target: Target,
     *,
-    timeout_s: float,
     check_alive: Callable[[], None],
     watch: Callable[[LoadState], None] | None = None,
+    stop_when: StopWhen | None = None,
     clock: Clock = time.monotonic_ns,
 ) -> RunRecord:
     """Play it to its end on an event loop of its own.
 
-    A request that fails is data in its record. `check_alive` is asked every second; when it raises, what is
-    still in flight is given up and marked so, and the records until then are returned. `watch` is told every
-    second how it goes, and once more at the end: by other threads than the one that plays, one at a time.
+    A request that fails is data in its record. `check_alive` is asked every second; when it raises, or
+    `stop_when` is met, what is still in flight is given up and marked so, and the records until then are
+    returned. `watch` is told every second how it goes, and once more at the end: by other threads than the one
+    that plays, one at a time. LoadError when this machine does not let it open enough connections.
     """
+    _allow_files(plan.streams + OTHER_FILES, at_least=min(plan.streams, MOST_OPENED) + OTHER_FILES)
     with (
-        _uncollected(),
+        _undisturbed(),
         DeferredSignals() as signals,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        return runner.run(_play(plan, target, timeout_s, check_alive, watch, clock, signals))
+        return runner.run(_play(plan, target, check_alive, watch, stop_when or StopWhen(), clock, signals))
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection meanwhile: walking what MLflow alone leaves in memory stops the loop for ms."""
+def _undisturbed() -> Iterator[None]:
+    """No garbage collection meanwhile: walking what MLflow alone leaves in memory stops the loop for ms. And no other
+    thread is left the interpreter for Python's 5 ms, which the loop would wait at each of its turns.
+    """
+    before_s = sys.getswitchinterval()
     gc.disable()
+    sys.setswitchinterval(SWITCH_S)
     try:
         yield
     finally:
+        sys.setswitchinterval(before_s)
         gc.enable()
+
+
+def _allow_files(wanted: int, *, at_least: int) -> None:
+    """An open loop without a limit wants one for each request, and will hardly need as many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    if hard != resource.RLIM_INFINITY and hard < at_least:
+        raise LoadError(
+            f"The load needs {at_least} open files, most of them connections.",
+            ("has", f"{hard}, the hard limit of this process"),
+            ("try", f"a lower load.max_concurrency, or a shell with `ulimit -Hn {at_least}`"),
+        )
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _play(
     plan: LoadPlan,
     target: Target,
-    timeout_s: float,
     check_alive: Callable[[], None],
     watch: Callable[[LoadState], None] | None,
+    stop_when: StopWhen,
     clock: Clock,
     signals: DeferredSignals,
 ) -> RunRecord:
     signals.arm(asyncio.get_running_loop())
-    bodies = encode_bodies(plan, target.model)
-    async with Client(target, plan.streams, timeout_s, clock) as client:
+    lag_ns = array("q")
+    async with Client(target, plan.streams, clock) as client:
+        performance = Performance(plan, target, client, clock)
         await client.open_connections()
-        start_ns = clock()
-        exchanges = tuple(
-            Exchange(request.index, body, start_ns + request.due_ns)
-            for request, body in zip(plan.requests, bodies, strict=True)
-        )
-        slots = asyncio.Semaphore(plan.streams)
-        tasks = [asyncio.create_task(_request(client, slots, clock, each)) for each in exchanges]
-        look = None if watch is None else _looking(exchanges, tasks, start_ns, watch, clock)
-        await _while_alive(check_alive, look, tasks)
-        end_ns = clock()
-    if look is not None:
-        await asyncio.to_thread(look)
-    return RunRecord(start_ns, end_ns, tuple(exchange.record() for exchange in exchanges))
+        start_ns, used_ns = clock(), time.process_time_ns()
+        looks: list[Look] = [lambda: _dead(check_alive)]
+        if stop_when.is_set:
+            looks.append(Stopper(stop_when, performance.begun, performance.total).reason)
+        show = None if watch is None else _showing(performance, start_ns, watch, clock)
+        if show is not None:
+            looks.append(lambda: show(over=False))
+        given_up = await _until_over(performance, watch_lag(lag_ns, clock), looks)
+        end_ns, used_ns = clock(), time.process_time_ns() - used_ns
+    if show is not None:
+        await asyncio.to_thread(show, over=True)
+    return RunRecord(
+        start_ns,
+        end_ns,
+        tuple(performance.records(end_ns, given_up)),
+        performance.stages(),
+        tuple(lag_ns),
+        None if given_up is DIED else given_up,
+        used_ns / (end_ns - start_ns),
+    )
 
 
-def _looking(
-    exchanges: Sequence[Exchange],
-    tasks: Sequence[asyncio.Task[None]],
-    start_ns: int,
-    watch: Callable[[LoadState], None],
-    clock: Clock,
-) -> Callable[[], None]:
-    """One look at the load, told to `watch`: for a thread that may take its time over a terminal."""
-    lock = Lock()  # the load may end, and be looked at once more, while the look before is under way
-
-    @cache
-    def onlooker() -> Onlooker:
-        """Made at the first look: requests are due when the load begins."""
-        return Onlooker(((exchange, task.done) for exchange, task in zip(exchanges, tasks, strict=True)), start_ns)
-
-    def look() -> None:
-        with lock:
-            watch(onlooker().look(clock()))
-
-    return look
-
-
-async def _while_alive(
-    check_alive: Callable[[], None], look: Callable[[], None] | None, requests: Sequence[asyncio.Task[None]]
-) -> None:
-    guard = asyncio.create_task(_until_dead(check_alive, look))
-    played = asyncio.create_task(asyncio.wait(requests))
-    await asyncio.wait((played, guard), return_when=asyncio.FIRST_COMPLETED)
-    for task in (*requests, guard):
+async def _until_over(
+    performance: Performance, lagging: Coroutine[None, None, None], looks: Sequence[Look]
+) -> str | None:
+    """Why it was given up; absent when it was played to its end."""
+    playing, lag = asyncio.create_task(performance.play()), asyncio.create_task(lagging)
+    looking = asyncio.create_task(_look(looks))
+    await asyncio.wait((playing, looking), return_when=asyncio.FIRST_COMPLETED)
+    played = playing.done()
+    for task in (playing, lag, looking):
         task.cancel()
-    await asyncio.wait((*requests, guard))
-    for task in (*requests, guard):
+    await asyncio.wait((playing, lag, looking))
+    for task in (playing, lag):
         if not task.cancelled():
             task.result()
+    why = None if looking.cancelled() else looking.result()
+    return None if played else why
 
 
-async def _until_dead(check_alive: Callable[[], None], look: Callable[[], None] | None) -> None:
+async def _look(looks: Sequence[Look]) -> str | None:
+    """Every second, until one has a reason to end the load."""
     while True:
         await asyncio.sleep(CHECK_EVERY_S)
-        try:
-            await asyncio.to_thread(check_alive)
-        except ServerError:
-            return
-        if look is not None:
-            await asyncio.to_thread(look)
+        for look in looks:
+            if (why := await asyncio.to_thread(look)) is not None:
+                return why
 
 
-async def _request(client: Client, slots: asyncio.Semaphore, clock: Clock, exchange: Exchange) -> None:
+def _dead(check_alive: Callable[[], None]) -> str | None:
     try:
-        await _sleep_until(exchange.scheduled_ns, clock)
-        exchange.released_ns = clock()
-        async with slots:
-            await client.send(exchange)
-    except asyncio.CancelledError:
-        exchange.error = "given up: the server had ended"
-        exchange.released_ns = exchange.released_ns or clock()
-        raise
+        check_alive()
+    except ServerError:
+        return DIED
+    return None
 
 
-async def _sleep_until(due_ns: int, clock: Clock) -> None:
-    while (left_ns := due_ns - clock()) > 0:
-        await asyncio.sleep(left_ns / NS_PER_S)
+def _showing(performance: Performance, start_ns: int, watch: Callable[[LoadState], None], clock: Clock) -> Show:
+    """One look at the load, told to `watch`: for a thread that may take its time over a terminal."""
+    lock = Lock()  # the load may end, and be looked at once more, while the look before is under way
+    onlooker = Onlooker(performance.begun, performance.total, start_ns)
+
+    def show(*, over: bool) -> None:
+        with lock:
+            watch(onlooker.look(clock(), over=over))
+
+    return show

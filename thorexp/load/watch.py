@@ -1,13 +1,12 @@
 """What a load looks like while it is played, from reads that nobody has decoded yet."""
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what is shown needs no HTTP client
-    from thorexp.load.client import Exchange
+    from thorexp.load.exchange import Exchange
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -21,45 +20,48 @@ USAGE = b'"choices":[]'
 class LoadState:
     """A load at one moment, for the eye alone: never recorded.
 
-    `done`: requests that have ended, the `failed` ones among them. `tokens_per_s`: since the look before; absent
-    until the first token. `ttft_ms` and `tpot_ms`: means over the requests that last ended well; absent until
-    one has.
+    `total`: absent where it depends on what the server manages. `done`: requests that have ended, the `failed` ones
+    among them. `tokens_per_s`: since the look before; absent until the first token. `ttft_ms` and `tpot_ms`: means
+    over the requests that last ended well; absent until one has. `over`: whether there is nothing more to come,
+    though not all may be done.
     """
 
     done: int
     failed: int
-    total: int
+    total: int | None
     tokens_per_s: float | None
     ttft_ms: float | None
     tpot_ms: float | None
+    over: bool = False
 
 
 class Onlooker:
     """Looks at a load again and again; a look costs what has come since the one before.
 
-    It is told of each request, in the order of the plan, how to ask whether it has ended. It may look from
+    It is told of what has `begun`, a list that grows, of `total` requests where that is known. It may look from
     another thread than the load's, from one at a time.
     """
 
-    def __init__(self, requests: "Iterable[tuple[Exchange, Callable[[], bool]]]", start_ns: int) -> None:
-        self._waiting = deque(_Flight(exchange, ended) for exchange, ended in requests)
+    def __init__(self, begun: "Sequence[Exchange]", total: int | None, start_ns: int) -> None:
+        self._begun = begun
+        self._seen = 0
         self._flying: list[_Flight] = []
-        self._total = len(self._waiting)
+        self._total = total
         self._done = self._failed = self._tokens = 0
         self._ttft_ms: float | None = None
         self._tpot_ms: float | None = None
         self._looked_ns = start_ns
 
-    def look(self, now_ns: int) -> LoadState:
+    def look(self, now_ns: int, *, over: bool = False) -> LoadState:
         """The load as it is now."""
-        while self._waiting and self._waiting[0].has_begun():
-            self._flying.append(self._waiting.popleft())
-        ended = [flight.ended() for flight in self._flying]  # asked first: once it has, all its reads are there
+        self._flying += map(_Flight, self._begun[self._seen :])
+        self._seen = len(self._begun)
+        ended = [flight.exchange.ended for flight in self._flying]  # asked first: once it has, all its reads are there
         tokens = sum(flight.new_tokens() for flight in self._flying)
         self._land(list(compress(self._flying, ended)))
-        self._flying = [flight for flight, over in zip(self._flying, ended, strict=True) if not over]
+        self._flying = [flight for flight, landed in zip(self._flying, ended, strict=True) if not landed]
         return LoadState(
-            self._done, self._failed, self._total, self._rate(tokens, now_ns), self._ttft_ms, self._tpot_ms
+            self._done, self._failed, self._total, self._rate(tokens, now_ns), self._ttft_ms, self._tpot_ms, over
         )
 
     def _land(self, landed: "list[_Flight]") -> None:
@@ -81,16 +83,12 @@ class _Flight:
     """A request, and how much of it was seen."""
 
     exchange: "Exchange"
-    ended: Callable[[], bool]
     reads_seen: int = 0
     tokens: int = 0
 
-    def has_begun(self) -> bool:
-        return self.exchange.sent_ns is not None or self.ended()
-
     def new_tokens(self) -> int:
         reads = self.exchange.reads[self.reads_seen :]
-        data = b"".join([read.data for read in reads])
+        data = b"".join([data for _, data in reads])
         tokens = data.count(MESSAGE) - data.count(USAGE)
         self.reads_seen += len(reads)
         self.tokens += tokens
@@ -103,14 +101,14 @@ class _Flight:
     @property
     def ttft_ms(self) -> float | None:
         sent_ns = self.exchange.sent_ns
-        return None if sent_ns is None else (self.exchange.reads[0].at_ns - sent_ns) / NS_PER_MS
+        return None if sent_ns is None else (self.exchange.reads[0][0] - sent_ns) / NS_PER_MS
 
     @property
     def tpot_ms(self) -> float | None:
         if self.tokens < 2:
             return None
-        first, last = self.exchange.reads[0], self.exchange.reads[-1]
-        return (last.at_ns - first.at_ns) / NS_PER_MS / (self.tokens - 1)
+        (first, _), (last, _) = self.exchange.reads[0], self.exchange.reads[-1]
+        return (last - first) / NS_PER_MS / (self.tokens - 1)
 
 
 def _mean(values: Iterable[float | None], otherwise: float | None) -> float | None:

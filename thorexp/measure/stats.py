@@ -21,6 +21,11 @@ class Distribution:
     std: float
     percentiles: tuple[tuple[float, float], ...]
 
+    @property
+    def unsupported(self) -> tuple[float, ...]:
+        """Those of its percentiles that a sample of this count does not support, in its order."""
+        return tuple(p for p, _ in self.percentiles if not supports(self.count, p))
+
 
 def distribution(sample: Sequence[float], percentiles: Sequence[float]) -> Distribution | None:
     """The sample summed up; absent, not zero, for an empty one."""
@@ -35,6 +40,16 @@ def distribution(sample: Sequence[float], percentiles: Sequence[float]) -> Distr
         std=float(values.std()),
         percentiles=tuple((p, float(mark)) for p, mark in zip(percentiles, marks, strict=True)),
     )
+
+
+def supports(count: int, p: float) -> bool:
+    """Whether so many values say anything of that percentile: count · (1 − p/100) ≥ 1, below the median count · p/100.
+
+    So at least one value is expected beyond it: P99 needs 100, P99.9 needs 1000. With fewer, `numpy.percentile`
+    reads it between the two largest values (of a low one: the two smallest), so that a single outlier makes it.
+    P0 and P100 have nothing beyond them, and no sample supports them.
+    """
+    return count * min(p, 100 - p) / 100 >= 1 - 1e-9  # 1000 · (100 − 99.9) / 100 is a float just below 1
 
 
 def percentile_word(p: float) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from thorexp.errors import StartError
-from thorexp.serve.http import HttpError, get_text
+from thorexp.serve.http import NO_HEADERS, Headers, HttpError, get_text
 from thorexp.serve.server import Endpoint, Server, wait_ready
 
 
@@ -22,7 +22,7 @@ class Attached:
         """Leave it to its owner."""
 
 
-def attach(base_url: str, probe_len: int) -> Server:
+def attach(base_url: str, probe_len: int, headers: Headers = NO_HEADERS) -> Server:
     """The server at that URL (with or without /v1); StartError when it does not answer now."""
     url = base_url.rstrip("/").removesuffix("/v1")
 
@@ -38,4 +38,4 @@ def attach(base_url: str, probe_len: int) -> Server:
             ) from None
 
     still_there()
-    return Attached(wait_ready(url, 30.0, still_there, probe_len))
+    return Attached(wait_ready(url, 30.0, still_there, probe_len, headers))

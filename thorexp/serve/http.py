@@ -3,8 +3,12 @@
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
+
+Headers = Mapping[str, str]
+NO_HEADERS: Headers = {}
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -18,25 +22,26 @@ class HttpError(Exception):
         self.body = body
 
 
-def get_text(url: str, timeout_s: float = 10.0) -> str:
+def get_text(url: str, timeout_s: float = 10.0, headers: Headers = NO_HEADERS) -> str:
     """The body of a GET."""
-    return _ask(url, None, timeout_s)
+    return _ask(url, None, timeout_s, headers)
 
 
-def get_json(url: str, timeout_s: float = 10.0) -> Any:
+def get_json(url: str, timeout_s: float = 10.0, headers: Headers = NO_HEADERS) -> Any:
     """The body of a GET as JSON."""
-    return json.loads(get_text(url, timeout_s))
+    return json.loads(get_text(url, timeout_s, headers))
 
 
-def post_json(url: str, value: object | None, timeout_s: float = 60.0) -> str:
+def post_json(url: str, value: object | None, timeout_s: float = 60.0, headers: Headers = NO_HEADERS) -> str:
     """The body that answers a POST; None posts nothing."""
     data = b"" if value is None else json.dumps(value).encode()
-    return _ask(url, data, timeout_s)
+    return _ask(url, data, timeout_s, headers)
 
 
-def _ask(url: str, data: bytes | None, timeout_s: float) -> str:
+def _ask(url: str, data: bytes | None, timeout_s: float, headers: Headers) -> str:
     try:
-        request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+        all_headers = {"Content-Type": "application/json", **headers}
+        request = urllib.request.Request(url, data=data, headers=all_headers)
         with _opener.open(request, timeout=timeout_s) as response:
             return str(response.read().decode("utf-8", "replace"))
     except urllib.error.HTTPError as refused:

@@ -66,7 +66,10 @@ class VllmProcess:
             watch(phase_of(self._tail()))
 
         try:
-            self.endpoint = wait_ready(self.endpoint.base_url, self._spec.ready_timeout_s, check, self._spec.probe_len)
+            spec = self._spec
+            self.endpoint = wait_ready(
+                self.endpoint.base_url, spec.ready_timeout_s, check, spec.probe_len, dict(spec.headers)
+            )
         except DeathError as died:
             self.stop()
             raise _not_started(died, self._diagnosis(self._exit_code())) from None

@@ -1,25 +1,19 @@
-"""A running server: where it answers, when it is ready, whether its prefix cache is empty."""
+"""A running server: where it answers, when it is ready."""
 
 import hashlib
 import json
-import logging
-import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from thorexp.errors import StartError
 from thorexp.serve.engine_args import EngineArg, to_flags
-from thorexp.serve.http import HttpError, get_json, get_text, post_json
+from thorexp.serve.http import NO_HEADERS, Headers, HttpError, get_json, get_text, post_json
 
 POLL_S = 0.25
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ class LaunchSpec:
     """Everything that decides a server, and how long its owner waits for it.
 
     `port` absent: any free one. `probe_len`: tokens in the prompt of the completion that shows it ready.
-    `drop_caches`: give back the page cache before it starts.
+    `drop_caches`: give back the page cache before it starts. `headers`: of what it is asked, which may hold a key.
     """
 
     command: tuple[str, ...]
@@ -68,6 +62,7 @@ class LaunchSpec:
     memory_timeout_s: float
     probe_len: int
     drop_caches: bool = False
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def fingerprint(self) -> str:
@@ -81,18 +76,9 @@ class LaunchSpec:
         return (*self.command, *model, "--host", self.host, "--port", str(port), *to_flags(self.args))
 
 
-@dataclass(frozen=True, slots=True)
-class PrefixCache:
-    """vLLM's counters, in tokens: looked up, and found."""
-
-    queries: int
-    hits: int
-
-    def __sub__(self, earlier: "PrefixCache") -> "PrefixCache":
-        return PrefixCache(self.queries - earlier.queries, self.hits - earlier.hits)
-
-
-def wait_ready(base_url: str, timeout_s: float, check_alive: Callable[[], None], probe_len: int) -> Endpoint:
+def wait_ready(
+    base_url: str, timeout_s: float, check_alive: Callable[[], None], probe_len: int, headers: Headers = NO_HEADERS
+) -> Endpoint:
     """Wait for /health, then for one real completion; StartError when time is up or it fails.
 
     What `check_alive` raises passes through.
@@ -107,8 +93,8 @@ def wait_ready(base_url: str, timeout_s: float, check_alive: Callable[[], None],
                 ("try", f"server.ready_timeout_s={2 * timeout_s:g}"),
             )
         time.sleep(POLL_S)
-    endpoint = Endpoint(base_url, _served_model(base_url), _version(base_url))
-    _complete_once(endpoint, probe_len, max(30.0, deadline - time.monotonic()))
+    endpoint = Endpoint(base_url, _served_model(base_url, headers), _version(base_url))
+    _complete_once(endpoint, probe_len, max(30.0, deadline - time.monotonic()), headers)
     return endpoint
 
 
@@ -120,9 +106,9 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _served_model(base_url: str) -> str:
+def _served_model(base_url: str, headers: Headers) -> str:
     try:
-        return str(get_json(f"{base_url}/v1/models")["data"][0]["id"])
+        return str(get_json(f"{base_url}/v1/models", headers=headers)["data"][0]["id"])
     except (HttpError, ValueError, LookupError, TypeError) as unreadable:
         raise StartError(
             "The server does not say which model it serves.",
@@ -139,11 +125,11 @@ def _version(base_url: str) -> str | None:
         return None
 
 
-def _complete_once(endpoint: Endpoint, prompt_len: int, timeout_s: float) -> None:
+def _complete_once(endpoint: Endpoint, prompt_len: int, timeout_s: float, headers: Headers) -> None:
     prompt = list(range(10, 10 + prompt_len))
     asked = {"model": endpoint.served_model, "prompt": prompt, "max_tokens": 4, "temperature": 0}
     try:
-        post_json(f"{endpoint.base_url}/v1/completions", asked, timeout_s)
+        post_json(f"{endpoint.base_url}/v1/completions", asked, timeout_s, headers)
     except HttpError as failed:
         raise StartError(
             "The server is up but does not complete a first prompt.",
@@ -151,44 +137,6 @@ def _complete_once(endpoint: Endpoint, prompt_len: int, timeout_s: float) -> Non
             ("says", failed.body[:500]),
             ("try", "the server's log: the engine behind a healthy API server may have died"),
         ) from None
-
-
-def reset_prefix_cache(base_url: str) -> bool:
-    """Empty the prefix cache; whether the server did. vLLM offers it with VLLM_SERVER_DEV_MODE=1.
-
-    While blocks are in use vLLM refuses, in 0.32 by {"success": false} under HTTP 200; it is asked twice.
-    """
-    for wait_s in (0.0, 0.5):
-        time.sleep(wait_s)
-        try:
-            said = post_json(f"{base_url}/reset_prefix_cache", None)
-        except HttpError as refused:
-            if refused.status == 404:
-                return False
-            said = str(refused)
-        else:
-            if re.search(r'"success"\s*:\s*false', said) is None:
-                return True
-    _log.warning("the prefix cache was not reset: %s", said)
-    return False
-
-
-def prefix_cache(metrics: str) -> PrefixCache | None:
-    """The counters on a /metrics page, summed over engines; absent when it has none or is no such page."""
-    sums = {"vllm:prefix_cache_queries_total": 0.0, "vllm:prefix_cache_hits_total": 0.0}
-    seen = set()
-    try:
-        samples = [sample for family in text_string_to_metric_families(metrics) for sample in family.samples]
-    except ValueError:
-        return None
-    for sample in samples:
-        if sample.name in sums:
-            sums[sample.name] += sample.value
-            seen.add(sample.name)
-    if len(seen) < len(sums):
-        return None
-    queries, hits = sums.values()
-    return PrefixCache(int(queries), int(hits))
 
 
 def url_of(host: str, port: int) -> str:

@@ -15,13 +15,16 @@ ABSENT = "-"
 
 
 def text(table: Sequence[Row], heading: str, title: str) -> str:
-    """One line a point, the best of each column marked with *; then what disagrees, and why points failed."""
+    """One line a point, the best of each column marked with *, a percentile of too few requests with ?.
+
+    Then what disagrees, and why points failed.
+    """
     grid = Table(padding=(0, 0), pad_edge=False)
     grid.add_column(Text(heading), overflow="fold")
     for column in COLUMNS:
         grid.add_column(column.heading, justify="right", no_wrap=True)
     for row in table:
-        grid.add_row(Text(_named(row.short, row)), *_cells(row, best(table), "{}*", "{} "))
+        grid.add_row(Text(_named(row.short, row)), *_cells(row, best(table), "{}*", "{} ", "{}?"))
     return page(title, grid, _remarks(table))
 
 
@@ -33,7 +36,9 @@ def markdown(table: Sequence[Row], title: str) -> str:
     heads = ("point", *(column.heading for column in COLUMNS))
     lines = [title, "", _piped(heads), _piped(("---", *("---:" for _ in COLUMNS)))]
     lines += [
-        _piped((_named(row.name, row).replace("|", "\\|"), *_cells(row, best(table), "**{}**", "{}", _give_or_take)))
+        _piped(
+            (_named(row.name, row).replace("|", "\\|"), *_cells(row, best(table), "**{}**", "{}", "{}?", _give_or_take))
+        )
         for row in table
     ]
     remarks = list(_remarks(table))
@@ -103,12 +108,15 @@ def _cells(
     best_of: Mapping[str, float],
     marked: str,
     unmarked: str,
+    doubted: str,
     shown: Callable[[Agreement], str] = lambda value: f"{value.median:.2f}",
 ) -> Iterator[str]:
     for column in COLUMNS:
         value = row.values.get(column.key)
         if value is None:
             yield unmarked.format(row.state if column is COLUMNS[0] else ABSENT)
+        elif column.key in row.unsupported:
+            yield doubted.format(shown(value))
         else:
             yield (marked if best_of.get(column.key) == value.median else unmarked).format(shown(value))
 
@@ -121,6 +129,8 @@ def _give_or_take(value: Agreement) -> str:
 
 
 def _remarks(table: Sequence[Row]) -> Iterator[str]:
+    if any(row.values.keys() & row.unsupported & {column.key for column in COLUMNS} for row in table):
+        yield "? fewer requests than the percentile needs"
     for row in table:
         if spreads := disagreements(row):
             yield f"{row.name}: {_repeats(row)} repeats differ by more than 5 %: {', '.join(spreads)}"

@@ -51,7 +51,8 @@ class Point:
 class Row:
     """A point with its repeats. `values`: by the key of a column, absent where nothing was measured.
 
-    `short`: its name where the keys stand in the heading of a table.
+    `short`: its name where the keys stand in the heading of a table. `unsupported`: keys of percentiles that the
+    sample of one of its repeats does not support.
     """
 
     name: str
@@ -60,6 +61,12 @@ class Row:
     values: Mapping[str, Agreement]
     errors: tuple[str, ...]
     directories: tuple[Path, ...]
+    unsupported: frozenset[str] = frozenset()
+
+    @property
+    def comparable(self) -> Mapping[str, Agreement]:
+        """Its values but those of unsupported percentiles."""
+        return {key: value for key, value in self.values.items() if key not in self.unsupported}
 
 
 def rows(points: Sequence[Point]) -> tuple[str, tuple[Row, ...]]:
@@ -77,10 +84,13 @@ def rows(points: Sequence[Point]) -> tuple[str, tuple[Row, ...]]:
 
 
 def best(table: Sequence[Row]) -> dict[str, float]:
-    """The best median of each column, by its key; nothing for a column that only one row has."""
+    """The best median of each column, by its key; nothing for a column that only one row has.
+
+    A percentile of too few requests is no better than another.
+    """
     found = {}
     for column in COLUMNS:
-        medians = [row.values[column.key].median for row in table if column.key in row.values]
+        medians = [row.comparable[column.key].median for row in table if column.key in row.comparable]
         if len(medians) > 1:
             found[column.key] = max(medians) if column.more_is_better else min(medians)
     return found
@@ -106,12 +116,19 @@ def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
         values={key: value for key, sample in measured.items() if (value := agreement(sample)) is not None},
         errors=tuple(dict.fromkeys(point.error for point in repeats if point.error is not None)),
         directories=tuple(point.directory for point in repeats if point.directory is not None),
+        unsupported=frozenset(key for result in results for key in _unsupported(result)),
     )
 
 
 def _result(directory: Path) -> dict[str, Any]:
     run_dir = RunDir(directory)
     return dict(run_dir.read_json(RESULT))
+
+
+def _unsupported(result: Mapping[str, Any]) -> Sequence[str]:
+    """None in a result of before it was said."""
+    ours = result.get("thorexp") or {}
+    return ours.get("unsupported_percentiles") or ()
 
 
 def _rank(row: Row) -> float:

@@ -1,0 +1,93 @@
+"""A request in flight: what is stamped while it runs, decoded only afterwards."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from thorexp.load.chunked import Malformed, Read, dechunked
+from thorexp.load.sse import Stream, decode, decode_whole
+from thorexp.measure.records import RequestRecord
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Times in ns; `sent_ns` is absent while its last bytes have not gone out. `reads`: what came and when, of a
+    body that is still in chunks where it was `tapped`. Its `error` is complete when it has `ended`.
+    """
+
+    index: int
+    body: bytes
+    scheduled_ns: int
+    stage: int = 0
+    streamed: bool = True
+    begun: bool = False
+    released_ns: int = 0
+    sent_ns: int | None = None
+    reads: list[Read] = field(default_factory=list)
+    tapped: bool = False
+    error: str | None = None
+    ended_ns: int | None = None
+    _stream: Stream | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to come."""
+        return self.ended_ns is not None
+
+    @property
+    def stream(self) -> Stream:
+        """What was answered, once it has ended."""
+        if self._stream is None:
+            decoded = self._decoded()
+            self._stream = self._stream or decoded  # another thread may have settled it meanwhile
+        return self._stream
+
+    def settle(self) -> None:
+        """Decode it, and keep of its reads no more than when the first and the last came: bytes take most of the
+        memory of a long load.
+        """
+        self._stream = self.stream
+        self.reads = [(at_ns, b"") for at_ns, _ in (*self.reads[:1], *self.reads[-1:])]
+
+    def give_up(self, why: str, at_ns: int) -> None:
+        """End it from outside, for a load that is over. It may never have begun."""
+        self.error = self.error or why
+        self.ended_ns = at_ns
+        if not self.begun:
+            self.scheduled_ns = self.released_ns = at_ns
+
+    def _decoded(self) -> Stream:
+        reads = self._content() if self.tapped else self.reads
+        return decode(reads) if self.streamed else decode_whole(reads)
+
+    def _content(self) -> Iterator[Read]:
+        """What came, without its chunks. A fault in these is this exchange's error, and what came before it is kept."""
+        try:
+            fault = None if (yield from dechunked(self.reads)) else "it ended inside of a chunk"
+        except Malformed as broken:
+            fault = str(broken)
+        if fault:
+            self.error = self.error or f"not chunked transfer encoding: {fault}"
+
+    def record(self) -> RequestRecord:
+        """What happened, once it has ended."""
+        stream = self.stream
+        return RequestRecord(
+            index=self.index,
+            scheduled_ns=self.scheduled_ns,
+            released_ns=self.released_ns,
+            sent_ns=self.sent_ns,
+            token_ns=stream.token_ns,
+            input_tokens=stream.input_tokens,
+            output_tokens=stream.output_tokens,
+            finish_reason=stream.finish_reason,
+            text=stream.text,
+            error=self.error or stream.error or _without_tokens(stream),
+            chunk_tokens=stream.chunk_tokens,
+            reasoning=stream.reasoning,
+            streamed=self.streamed,
+            stage=self.stage,
+        )
+
+
+def _without_tokens(stream: Stream) -> str | None:
+    return None if stream.token_ns else "the stream ended without a token"

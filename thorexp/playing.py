@@ -1,0 +1,120 @@
+"""One load on a ready server: counted, warmed up, made cold, played, summed up."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+
+from thorexp import rundir
+from thorexp.asking import target_of
+from thorexp.cold import Metrics, make_cold, require_success, settled_metrics
+from thorexp.errors import LoadError
+from thorexp.keep import Measurement
+from thorexp.load.generator import play
+from thorexp.load.target import Target
+from thorexp.measure.metrics import Summary, summarize
+from thorexp.measure.plan import LoadPlan
+from thorexp.measure.records import RunRecord
+from thorexp.measure.reuse import reusable_of
+from thorexp.measure.window import of_stage, steady
+from thorexp.prepare import PreparedJob
+from thorexp.progress import Progress
+from thorexp.rundir import RunDir
+from thorexp.serve.prefix_cache import PrefixCache, block_size
+from thorexp.serve.server import Server
+from thorexp.tokens import in_tokens, warmup_in_tokens
+
+log = logging.getLogger(__name__)
+
+DEATH_S = 3.0
+BLOCK = 16  # tokens of a KV cache block, where the server does not say
+
+
+def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir) -> tuple[PreparedJob, Measurement]:
+    """What came back, on disk before it is judged, and in numbers; with the job whose lengths the server counted."""
+    target = target_of(asked.config.endpoint, server.endpoint.base_url, server.endpoint.served_model)
+    with blaming(server):
+        job = counted(asked, target, run_dir)
+        began = time.monotonic()
+        log.info("warm-up: %d requests", len(job.warmup.requests))
+        warmed = make_cold(target.base_url, job.warmup, lambda plan: play(plan, target, check_alive=server.check_alive))
+        warmup_s = time.monotonic() - began
+    coldness, before = warmed
+    keep_metrics(before, run_dir, rundir.METRICS_BEFORE)
+    played = play_load(job, target, server, shown, run_dir)
+    after = settled_metrics(target.base_url, before, sum(record.input_tokens or 0 for record in played.requests))
+    keep_metrics(after, run_dir, rundir.METRICS_AFTER)
+    return job, Measurement(
+        summary=summarize(steady(played, job.exclusion), job.config.metrics.percentiles, job.slo),
+        stages=tuple(in_stages(played, job)),
+        warmup_s=warmup_s,
+        coldness=coldness,
+        cache=cache_use(before, after),
+        reusable_tokens=reusable_of(job.plan, (after and block_size(after.page)) or BLOCK),
+    )
+
+
+def counted(job: PreparedJob, target: Target, run_dir: RunDir) -> PreparedJob:
+    """The job with its load in tokens of that server's model, and in messages where those are asked for."""
+    plan = in_tokens(job.plan, target, job.config.workload.max_len)
+    if plan is not job.plan:
+        keep_plan(plan, job.digest, run_dir)
+    return replace(job, plan=plan, warmup=warmup_in_tokens(job.warmup, target))
+
+
+def play_load(job: PreparedJob, target: Target, server: Server, shown: Progress, run_dir: RunDir) -> RunRecord:
+    """The load itself. LoadError when nothing of it succeeded, DeathError when the server did not live through it."""
+    log.info("load: %d requests, %s at once", len(job.plan.requests), job.plan.max_concurrency or "any number")
+    played = play(job.plan, target, check_alive=server.check_alive, watch=shown.load, stop_when=job.stop_when)
+    if played.stopped is not None:
+        log.warning("the load was stopped: %s", played.stopped)
+    run_dir.write_jsonl(rundir.REQUESTS, map(asdict, played.requests))
+    with blaming(server):
+        require_success(played, "load")
+    if not all(record.ok for record in played.requests):
+        stay_alive(server)
+    return played
+
+
+def in_stages(played: RunRecord, job: PreparedJob) -> Iterator[tuple[str, Summary]]:
+    """Each stage on its own, where there are several."""
+    if len(played.stages) > 1:
+        for number, stage in enumerate(played.stages):
+            yield stage.name, summarize(of_stage(played, number), job.config.metrics.percentiles, job.slo)
+
+
+@contextmanager
+def blaming(server: Server) -> Iterator[None]:
+    """A server that has died explains better than the requests that it did not answer."""
+    try:
+        yield
+    except LoadError:
+        stay_alive(server)
+        raise
+
+
+def stay_alive(server: Server) -> None:
+    """DeathError if the server ends within a moment: an engine dies before its API server notices."""
+    deadline = time.monotonic() + DEATH_S
+    while time.monotonic() < deadline:
+        server.check_alive()
+        time.sleep(0.2)
+
+
+def keep_plan(plan: LoadPlan, digest: str, run_dir: RunDir) -> None:
+    """The plan by the digest of what was asked for, before a server counted its tokens."""
+    run_dir.write_json(rundir.PLAN, {"digest": digest, **plan.as_json()})
+
+
+def keep_metrics(metrics: Metrics | None, run_dir: RunDir, name: str) -> None:
+    """The page as it was; no file where the server has none."""
+    if metrics is not None:
+        run_dir.write_text(name, metrics.page)
+
+
+def cache_use(before: Metrics | None, after: Metrics | None) -> PrefixCache | None:
+    """Lookups and hits in between; absent where they are not counted."""
+    if before is None or after is None or before.cache is None or after.cache is None:
+        return None
+    return after.cache - before.cache

@@ -1,0 +1,74 @@
+"""A server's prefix cache: emptied, and counted."""
+
+import logging
+import re
+import time
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from thorexp.serve.http import HttpError, post_json
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixCache:
+    """vLLM's counters, in tokens: looked up, and found."""
+
+    queries: int
+    hits: int
+
+    def __sub__(self, earlier: "PrefixCache") -> "PrefixCache":
+        return PrefixCache(self.queries - earlier.queries, self.hits - earlier.hits)
+
+
+def reset_prefix_cache(base_url: str) -> bool:
+    """Empty the prefix cache; whether the server did. vLLM offers it with VLLM_SERVER_DEV_MODE=1.
+
+    While blocks are in use vLLM refuses, in 0.32 by {"success": false} under HTTP 200; it is asked twice.
+    """
+    for wait_s in (0.0, 0.5):
+        time.sleep(wait_s)
+        try:
+            said = post_json(f"{base_url}/reset_prefix_cache", None)
+        except HttpError as refused:
+            if refused.status == 404:
+                return False
+            said = str(refused)
+        else:
+            if re.search(r'"success"\s*:\s*false', said) is None:
+                return True
+    _log.warning("the prefix cache was not reset: %s", said)
+    return False
+
+
+def prefix_cache(metrics: str) -> PrefixCache | None:
+    """The counters on a /metrics page, summed over engines; absent when it has none or is no such page."""
+    sums = {"vllm:prefix_cache_queries_total": 0.0, "vllm:prefix_cache_hits_total": 0.0}
+    seen = set()
+    for sample in _samples(metrics):
+        if sample.name in sums:
+            sums[sample.name] += sample.value
+            seen.add(sample.name)
+    if len(seen) < len(sums):
+        return None
+    queries, hits = sums.values()
+    return PrefixCache(int(queries), int(hits))
+
+
+def block_size(metrics: str) -> int | None:
+    """Tokens of a block of the KV cache, as a /metrics page says; absent when it does not."""
+    for sample in _samples(metrics):
+        size = sample.labels.get("block_size", "")
+        if sample.name == "vllm:cache_config_info" and size.isdigit():
+            return int(size)
+    return None
+
+
+def _samples(metrics: str) -> list[Sample]:
+    try:
+        return [sample for family in text_string_to_metric_families(metrics) for sample in family.samples]
+    except ValueError:
+        return []
