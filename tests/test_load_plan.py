@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_read_is_named_by_its_key(tmp_path: Path, name: st
 def test_more_than_a_file_has_is_refused(tmp_path: Path) -> None:
     """None is asked twice."""
     refused = refusal(*JSONL, written(tmp_path / "p", lines({"prompt": "a", "output_len": 1})), "load.num_prompts=2")
-    assert refused.headline.startswith("load.num_prompts=2 is more than the 1 of the file")
+    assert refused.headline.startswith("The load asks 2 prompts, the file has 1")
 
 
 def test_a_random_load_without_a_count_is_refused() -> None:
@@ -313,3 +313,18 @@ def test_what_a_stage_lacks_is_refused_by_its_full_key() -> None:
     """As it would be typed in a file."""
     refused = refusal("load.num_prompts=null", "load.stages=[{num_prompts: 1}, {duration_s: 5}]")
     assert refused.headline.startswith("load.stages[1].num_prompts is missing")
+
+
+def test_what_every_stage_overrules_is_refused() -> None:
+    """It would be swept without effect."""
+    error = refusal("load=spike", "load.request_rate=9")
+    assert "load.request_rate=9.0 is overruled by every stage." == error.headline
+    assert "load.request_rate=inf" in facts(error)["try"]
+
+
+def test_a_number_of_prompts_that_ends_a_timed_load_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Of 4 requests/s for 60 s the preset's number leaves 2."""
+    planned(*OPEN, "load.request_rate=4", "load.duration_s=60")
+    assert ["load.num_prompts=2 ends it before load.duration_s=60 does: null for all that come in that time"] == [
+        record.message for record in caplog.records
+    ]

@@ -76,10 +76,16 @@ def test_a_misspelt_engine_argument_is_refused() -> None:
         "load.stop_when.goodput=-0.5",
         "load.stop_when.goodput=0.5",
         "load.time_scale=2.0",
+        "endpoint.timeout_s=-1",
+        "endpoint.idle_timeout_s=0",
+        "slo.ttft_ms=-5",
+        "endpoint.extra_body.stream=false",
+        "endpoint.headers.Authorization=Bearer",
+        "endpoint.headers.x-api-key=abc",
     ],
 )
 def test_numbers_that_make_no_load_are_refused_by_key(override: str) -> None:
-    """Before any server, by the key as typed."""
+    """Before any server, by the key as typed. So are a secret in the config and a body that undoes what is measured."""
     with pytest.raises(ConfigError, match=override.split("=")[0]):
         prepared(override)
 

@@ -12,6 +12,7 @@ from thorexp.measure.roofline import Board, Fit, Precision, Transformer, load_fl
 from thorexp.prepare import PreparedJob
 
 GB = 1e9
+NS_PER_S = 1_000_000_000
 TERA = 1e12
 UTILIZATION = 0.9  # vLLM's default for gpu_memory_utilization
 OTHER_MEASURES = ("kv_cache_memory_bytes", "cpu_offload_gb")
@@ -128,11 +129,16 @@ def _number(args: Mapping[str, Any], name: str, default: float) -> float:
 
 
 def _floor_s(plan: LoadPlan, model: Transformer, precision: Precision, board: Board) -> float | None:
-    """Absent too where the server has yet to count tokens, or where a conversation grows while it is played."""
+    """Absent too where the server has yet to count tokens, or where a conversation grows while it is played. A load
+    takes at least the time that its stages are given, and a timed closed loop no more work than fits in.
+    """
+    timed_s = sum(stage.length_ns or 0 for stage in plan.stages) / NS_PER_S
+    if any(stage.closed and stage.length_ns is not None for stage in plan.stages):
+        return timed_s
     requests, inputs, outputs = plan.requests, plan.input_tokens, plan.output_tokens
     if inputs is None or outputs is None or any(request.follows is not None for request in requests):
         return None
-    return load_floor_s(
+    floor_s = load_floor_s(
         model,
         precision,
         board,
@@ -142,6 +148,7 @@ def _floor_s(plan: LoadPlan, model: Transformer, precision: Precision, board: Bo
         streams=plan.streams,
         request_rate=plan.request_rate,
     )
+    return None if floor_s is None else max(floor_s, timed_s)
 
 
 def _kv_bytes(args: Mapping[str, Any]) -> float:

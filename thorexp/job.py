@@ -62,6 +62,7 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
     began, starts, version = time.monotonic(), means.servers.starts, None
     start_s: float | None = None
     ready: float | None = None
+    stopped: str | None = None
     try:
         server = serve(job, means, place.logs)
         version = server.endpoint.version
@@ -69,6 +70,7 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         means.settle()
         ready = time.monotonic()
         counted, measured = measure(job, server, means.shown, place.run_dir)
+        stopped = measured.summary.stopped
         keep_result(counted, server.endpoint, measured, place.run_dir)
     except (ServerError, LoadError) as failed:
         failure = failed
@@ -83,7 +85,7 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         started_at=started_at,
         ended_at=time.time(),
         sweep=place.sweep,
-        tags=tags(job.config, version),
+        tags=tags(job.config, version) | ({} if stopped is None else {"stopped": stopped}),
         error=None if failure is None else str(failure),
         server_start_s=start_s,
         measure_s=None if ready is None else time.monotonic() - ready,

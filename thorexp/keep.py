@@ -73,6 +73,7 @@ def _result(job: PreparedJob, endpoint: Endpoint, measured: Measurement) -> Resu
         max_concurrency=job.plan.max_concurrency,
         summary=measured.summary,
         extras={},
+        is_open=job.plan.is_open,
     )
     return replace(bare, extras=dict(_extras(job, endpoint, measured, unsupported_percentiles(bare))))
 
@@ -88,8 +89,7 @@ def _extras(
     yield "prefix_cache_queries_tokens", cache.queries if cache else None
     yield "prefix_cache_hits_tokens", cache.hits if cache else None
     yield "prefix_cache_hit_rate_percent", 100.0 * cache.hits / cache.queries if cache and cache.queries else None
-    if measured.reusable_tokens:
-        yield "reusable_prompt_tokens", measured.reusable_tokens
+    yield "reusable_prompt_tokens", measured.reusable_tokens
     yield from _client_figures(job, summary)
     if summary.goodput_fraction is not None:
         yield "goodput_percent", 100.0 * summary.goodput_fraction

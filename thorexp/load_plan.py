@@ -1,8 +1,10 @@
 """A job's config becomes its load plan, or is refused before anything starts."""
 
+import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from thorexp.config import JobConfig
 from thorexp.config_load import Arrivals, LoadConfig, StageConfig
@@ -12,6 +14,16 @@ from thorexp.measure.plan import LoadPlan
 from thorexp.measure.shape import Shape, Workload, make_plan, naming
 from thorexp.measure.trace import TraceWorkload
 from thorexp.workloads import typed, workload_of
+
+log = logging.getLogger(__name__)
+
+# The value of keys that a stage may say too, where the load says nothing by them.
+UNSAID: Mapping[str, Any] = {
+    "duration_s": None,
+    "request_rate": math.inf,
+    "request_rate_end": None,
+    "max_concurrency_end": None,
+}
 
 
 def load_plan(config: JobConfig) -> LoadPlan:
@@ -32,6 +44,7 @@ def _check_load(load: LoadConfig) -> None:
     _check_trace(load)
     wholes = [_whole(load, stage) for stage in load.stages]
     _check_meaning("load", load, wholes or [load])
+    _check_said(load)
     names = [_name(stage, number) for number, stage in enumerate(load.stages)]
     for number, (stage, whole, name) in enumerate(zip(load.stages, wholes, names, strict=True)):
         key = f"load.stages[{number}]"
@@ -39,6 +52,18 @@ def _check_load(load: LoadConfig) -> None:
         if name in names[:number]:
             raise ConfigError(
                 f"{key}.name={name} is that of load.stages[{names.index(name)}].", ("try", "a name for each stage")
+            )
+
+
+def _check_said(load: LoadConfig) -> None:
+    """Refuse what the load says and every stage says otherwise: it would be swept without effect."""
+    said, stages = asdict(load), [asdict(stage) for stage in load.stages]
+    for key, unsaid in UNSAID.items():
+        if stages and said[key] != unsaid and all(stage[key] is not None for stage in stages):
+            raise ConfigError(
+                f"load.{key}={said[key]} is overruled by every stage.",
+                ("where", f"load.stages of {load.name}"),
+                ("try", f"load.stages=[…] with a {key} of each, or load.{key}={typed(unsaid)}"),
             )
 
 
@@ -98,7 +123,7 @@ def _shape(load: LoadConfig, name: str, key: str, workload: Workload) -> Shape:
     with naming(key):
         rate_end = load.request_rate if load.request_rate_end is None else load.request_rate_end
         rate = Rate(load.request_rate, rate_end, load.ramp)
-    return Shape(
+    shape = Shape(
         name=name,
         count=load.num_prompts,
         duration_s=load.duration_s,
@@ -111,6 +136,21 @@ def _shape(load: LoadConfig, name: str, key: str, workload: Workload) -> Shape:
         due_ns=_trace_times(load, workload),
         key=key,
     )
+    if load.duration_s is not None and load.num_prompts is not None and not shape.is_closed:
+        _warn_of_two_ends(shape, load.duration_s, load.num_prompts)
+    return shape
+
+
+def _warn_of_two_ends(shape: Shape, duration_s: float, num_prompts: int) -> None:
+    """The presets have a number of prompts that a longer duration does not know of."""
+    if shape.due_ns is None and num_prompts < round(shape.rate.count(duration_s)):
+        log.warning(
+            "%s.num_prompts=%d ends it before %s.duration_s=%g does: null for all that come in that time",
+            shape.key,
+            num_prompts,
+            shape.key,
+            duration_s,
+        )
 
 
 def _trace_times(load: LoadConfig, workload: Workload) -> tuple[int, ...] | None:

@@ -17,6 +17,7 @@ from thorexp.measure.metrics import Summary, summarize
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
 from thorexp.measure.reuse import reusable_of
+from thorexp.measure.shape import make_warmup
 from thorexp.measure.window import of_stage, steady
 from thorexp.prepare import PreparedJob
 from thorexp.progress import Progress
@@ -45,22 +46,31 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
     played = play_load(job, target, server, shown, run_dir)
     after = settled_metrics(target.base_url, before, sum(record.input_tokens or 0 for record in played.requests))
     keep_metrics(after, run_dir, rundir.METRICS_AFTER)
+    sent = {record.index for record in played.requests if record.sent_ns is not None}
     return job, Measurement(
         summary=summarize(steady(played, job.exclusion), job.config.metrics.percentiles, job.slo),
         stages=tuple(in_stages(played, job)),
         warmup_s=warmup_s,
         coldness=coldness,
         cache=cache_use(before, after),
-        reusable_tokens=reusable_of(job.plan, (after and block_size(after.page)) or BLOCK),
+        reusable_tokens=reusable_of(job.plan, sent, (after and block_size(after.page)) or BLOCK),
     )
 
 
 def counted(job: PreparedJob, target: Target, run_dir: RunDir) -> PreparedJob:
-    """The job with its load in tokens of that server's model, and in messages where those are asked for."""
-    plan = in_tokens(job.plan, target, job.config.workload.max_len)
+    """The job with its load in tokens of that server's model, and in messages where those are asked for. Of texts
+    the warm-up too is known only now.
+    """
+    plan, warmup = in_tokens(job.plan, target, job.config.workload.max_len), job.warmup
     if plan is not job.plan:
         keep_plan(plan, job.digest, run_dir)
-    return replace(job, plan=plan, warmup=warmup_in_tokens(job.warmup, target))
+        warmup = make_warmup(
+            plan,
+            count=len(warmup.requests),
+            token_ids=job.config.model.prompt_token_ids,
+            seed=job.config.workload.seed,
+        )
+    return replace(job, plan=plan, warmup=warmup_in_tokens(warmup, target))
 
 
 def play_load(job: PreparedJob, target: Target, server: Server, shown: Progress, run_dir: RunDir) -> RunRecord:
@@ -78,10 +88,12 @@ def play_load(job: PreparedJob, target: Target, server: Server, shown: Progress,
 
 
 def in_stages(played: RunRecord, job: PreparedJob) -> Iterator[tuple[str, Summary]]:
-    """Each stage on its own, where there are several."""
+    """Each stage on its own and whole, where there are several; but for one that came to no request."""
     if len(played.stages) > 1:
         for number, stage in enumerate(played.stages):
-            yield stage.name, summarize(of_stage(played, number), job.config.metrics.percentiles, job.slo)
+            part = of_stage(played, number)
+            if part.requests:
+                yield stage.name, summarize(part, job.config.metrics.percentiles, job.slo)
 
 
 @contextmanager

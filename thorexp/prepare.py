@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from thorexp.asking import headers_of
+from thorexp.asking import check_endpoint, headers_of
 from thorexp.config import JobConfig, ServerKind, Weights
-from thorexp.config_load import LoadConfig, StopConfig
+from thorexp.config_load import LoadConfig, SloConfig, StopConfig
 from thorexp.errors import ConfigError
 from thorexp.load.stop import StopWhen
 from thorexp.load_plan import load_plan
@@ -83,6 +83,8 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
         e2el_ms=config.slo.e2el_ms,
     )
     exclusion = _exclusion(config.load, len(plan.requests))
+    check_endpoint(config.endpoint)
+    _check_limits(config.slo)
     headers = headers_of(config.endpoint)
     engine_args = resolve_engine_args(config, typed)
     known = _known_flags(config)
@@ -106,6 +108,14 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
         launch=_launch(config, engine_args, headers),
         vllm_version=None if known is None else known.version,
     )
+
+
+def _check_limits(slo: SloConfig) -> None:
+    for name, limit_ms in asdict(slo).items():
+        if limit_ms is not None and not limit_ms > 0:
+            raise ConfigError(
+                f"slo.{name}={limit_ms:g} is kept by nobody.", ("try", f"slo.{name}=2000, in ms, or null")
+            )
 
 
 def _exclusion(config: LoadConfig, requests: int) -> Exclusion:

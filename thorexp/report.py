@@ -29,8 +29,8 @@ ABSENT = "-"
 class Result:
     """What a report shows of a job.
 
-    `extras` is what thorexp adds to vLLM's numbers, by key: None for what is absent, words, or figures by the name
-    of what they belong to.
+    `is_open`: whether requests were due at times of their own. `extras` is what thorexp adds to vLLM's numbers, by
+    key: None for what is absent, words, or figures by the name of what they belong to.
     """
 
     model_id: str
@@ -41,6 +41,7 @@ class Result:
     max_concurrency: int | None
     summary: Summary
     extras: Mapping[str, Extra]
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,8 @@ def _latencies(result: Result) -> Iterator[tuple[_Section, Distribution]]:
     summary = result.summary
     queueing = (summary.client_queue_time_ms, summary.e2el_including_client_queue_ms)
     # Where all are due at once, waiting in the client is the load's shape and says nothing.
-    waits = queueing if math.isfinite(result.request_rate) and result.max_concurrency else (None, None)
+    is_open = result.is_open or math.isfinite(result.request_rate)
+    waits = queueing if is_open and result.max_concurrency else (None, None)
     samples = (summary.ttft_ms, summary.tpot_ms, summary.itl_ms, summary.e2el_ms, *waits)
     for section, sample in zip(LATENCIES, samples, strict=True):
         if sample is not None:

@@ -64,3 +64,13 @@ def test_what_is_given_up_before_it_began_is_of_that_moment() -> None:
     exchange.give_up("given up: the server had ended", 9)
     record = exchange.record()
     assert (9, 9, None) == (record.scheduled_ns, record.released_ns, record.sent_ns)
+
+
+def test_a_settled_exchange_says_what_it_said() -> None:
+    """Of its reads only the times of the first and the last are kept."""
+    token = b'data: {"choices":[{"index":0,"text":" a"}]}\n\n'
+    reads = [(1, b"%x\r\n%b\r\n" % (len(token), token)), (2, b"%x\r\n%b\r\n" % (len(token), token)), (3, b"0\r\n\r\n")]
+    exchange, other = (Exchange(0, b"", 0, reads=list(reads), tapped=True, ended_ns=3) for _ in range(2))
+    exchange.settle()
+    assert other.record() == exchange.record()
+    assert [(1, b""), (3, b"")] == exchange.reads

@@ -274,7 +274,7 @@ def test_an_open_loop_does_not_wait_for_answers() -> None:
 def test_waiting_for_a_stream_is_client_queue_time() -> None:
     """Of two that are due together the second is sent after the first has ended."""
     asks = some_asks(2, tokens=2)
-    run, truth = played(a_plan(*asks, max_concurrency=1), Settings(ttft_s=0.05))
+    run, truth = played(a_plan(*asks, due_ns=(0, 0), max_concurrency=1), Settings(ttft_s=0.05))
     first, second = run.requests
     assert second.sent_ns is not None
     assert second.released_ns < first.token_ns[0]

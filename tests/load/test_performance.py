@@ -204,6 +204,23 @@ def test_the_limit_of_the_next_stage_counts_who_is_left_of_the_one_before() -> N
     assert min(arrived_ns) > ended_ns[2]
 
 
+def test_the_last_stage_is_over_with_its_last_answer() -> None:
+    """Nothing comes after it that its time would have to be waited for."""
+    run, _ = played(stages(a_stage(2, length_ns=HOUR_NS), drain=False), Settings(ttft_s=0.05))
+    assert {None} == errors(run)
+    assert run.end_ns - run.start_ns < HOUR_NS
+
+
+def test_a_timed_stage_may_come_to_no_request() -> None:
+    """The one before holds all the room until its time is over."""
+    plan = stages(
+        a_stage(1, limits=((0, 1),), length_ns=100 * MS), a_stage(4, limits=((0, 1),), length_ns=100 * MS), drain=False
+    )
+    run, _ = played(plan, Settings(ttft_s=0.5))
+    assert [0] == [record.stage for record in run.requests]
+    assert 2 == len(run.stages)
+
+
 THREE_TURNS = (Ask((1, 2), 4), Ask((3,), 4), Ask((4, 5), 4))
 
 

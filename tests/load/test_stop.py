@@ -93,3 +93,12 @@ def test_a_load_that_has_not_begun_goes_on(when: StopWhen) -> None:
     """Nothing is known of it."""
     assert when.is_set
     assert Stopper(when, [], 5).reason() is None
+
+
+def test_where_the_total_is_not_known_it_is_of_what_has_ended() -> None:
+    """From 20 on: before, one failure would be all of it."""
+    begun = [failed()] * 19
+    stopper = Stopper(StopWhen(error_rate=0.5), begun, None)
+    assert stopper.reason() is None
+    begun += [failed()]
+    assert "20 of 20 requests failed, load.stop_when.error_rate=0.5" == stopper.reason()

@@ -384,7 +384,7 @@ def test_a_shorter_load_asks_the_first_of_a_longer_one() -> None:
 def test_more_than_the_file_has_is_refused() -> None:
     """The error names the key, how many there are, and why none comes twice."""
     error = refusal(lambda: HUNDRED.conversations(101, np.random.default_rng(0)))
-    assert "load.num_prompts=101 is more than the 100 of the file." == error["what"]
+    assert "The load asks 101 prompts, the file has 100." == error["what"]
     assert "prompts.jsonl" == error["where"]
     assert "prefix cache" in error["why"]
     assert error["try"].startswith("load.num_prompts=100")

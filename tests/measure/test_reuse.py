@@ -13,6 +13,11 @@ from thorexp.measure.workload import Ask, RandomWorkload
 prompts = st.lists(st.lists(st.integers(0, 1), max_size=12).map(tuple), max_size=8)
 
 
+def of_all(plan: LoadPlan, block: int = 16) -> int | None:
+    """What can be found where all of it was sent."""
+    return reusable_of(plan, {request.index for request in plan.requests}, block)
+
+
 def test_a_prompt_alone_finds_nothing() -> None:
     """Blocks are found from earlier prompts, not from one's own."""
     assert 0 == reusable_tokens([(7,) * 64])
@@ -87,14 +92,14 @@ def test_a_later_turn_finds_all_that_was_said_before_it() -> None:
     """30 + 10 tokens are two full blocks of 16 and a part; with 20 + 5 more they are 65, of which four are full."""
     asks = (Ask(tuple(range(30)), 10), Ask(tuple(range(20)), 5), Ask((1,), 1))
     plan = LoadPlan((Stage("talk", a_talk(*asks)),), ignore_eos=True)
-    assert 2 * 16 + 4 * 16 == reusable_of(plan)
+    assert 2 * 16 + 4 * 16 == of_all(plan)
 
 
 @pytest.mark.parametrize(("answer", "blocks"), [(15, 1), (16, 1), (17, 2)])
 def test_the_last_token_of_an_answer_was_never_computed_on(answer: int, blocks: int) -> None:
     """16 in and 16 out fill two blocks, of which the second lacks its last token."""
     talk = a_talk(Ask(tuple(range(16)), answer), Ask((1,), 1))
-    assert 16 * blocks == reusable_of(LoadPlan((Stage("talk", talk),), ignore_eos=True))
+    assert 16 * blocks == of_all(LoadPlan((Stage("talk", talk),), ignore_eos=True))
 
 
 def test_first_turns_find_what_they_share() -> None:
@@ -104,19 +109,19 @@ def test_first_turns_find_what_they_share() -> None:
         Stage("one", a_talk(Ask(one, 4), Ask((1,), 1))),
         Stage("other", a_talk(Ask(other, 4), Ask((1,), 1), first=2)),
     )
-    assert 16 + 2 * 16 == reusable_of(LoadPlan(stages, ignore_eos=True))
+    assert 16 + 2 * 16 == of_all(LoadPlan(stages, ignore_eos=True))
 
 
 def test_blocks_are_as_large_as_the_server_has_them() -> None:
     """Of 40 tokens, 32 are full blocks of 16 and none is one of 64."""
     talk = a_talk(Ask(tuple(range(30)), 10), Ask((1,), 1))
     plan = LoadPlan((Stage("talk", talk),), ignore_eos=True)
-    assert (32, 0) == (reusable_of(plan, 16), reusable_of(plan, 64))
+    assert (32, 0) == (of_all(plan, 16), of_all(plan, 64))
 
 
 def test_drawn_prompts_share_nothing() -> None:
     """Known, and none: zero and not absent."""
-    assert 0 == reusable_of(a_plan(*some_asks(9, input_len=64)))
+    assert 0 == of_all(a_plan(*some_asks(9, input_len=64)))
 
 
 @pytest.mark.parametrize(
@@ -126,4 +131,10 @@ def test_drawn_prompts_share_nothing() -> None:
 )
 def test_what_is_not_in_tokens_cannot_be_foreseen(ask: Ask) -> None:
     """Absent, not zero."""
-    assert reusable_of(a_plan(Ask((1, 2), 3), ask)) is None
+    assert of_all(a_plan(Ask((1, 2), 3), ask)) is None
+
+
+def test_what_was_not_sent_finds_nothing() -> None:
+    """Of three prompts that are the same the second finds the first, and the third was never asked."""
+    plan = a_plan(*[Ask(tuple(range(33)), 4)] * 3)
+    assert (2 * 2 * 16, 2 * 16) == (of_all(plan), reusable_of(plan, {0, 1}))

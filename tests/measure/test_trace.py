@@ -319,7 +319,7 @@ def test_more_than_the_trace_has_is_refused(ask: Callable[[TraceWorkload], objec
     """The error names the key and how many there are."""
     workload = TraceWorkload(a_trace((1, None), (1, None)), token_ids=9, seed=0)
     error = refusal(lambda: ask(workload))
-    assert "load.num_prompts=3 is more than the 2 of the trace." == error["what"]
+    assert "The load asks 3 requests, the trace has 2." == error["what"]
     assert error["try"].startswith("load.num_prompts=2")
 
 

@@ -109,12 +109,12 @@ def test_what_is_left_keeps_its_order() -> None:
     assert [1, 0, 2] == indices(steady(swapped, Exclusion(last=7)))
 
 
-def test_one_that_was_never_sent_counts_by_its_release() -> None:
-    """Released at 104 s, so among the first four and within the first five seconds."""
-    unsent = a_failure(index=3, released_ns=104 * S, sent_ns=None)
+def test_one_that_was_never_sent_always_counts() -> None:
+    """It was given up when the run ended, and is no part of its tail."""
+    unsent = a_failure(index=3, released_ns=RUN.end_ns, sent_ns=None)
     run = with_requests(*RUN.requests[:3], unsent, *RUN.requests[4:])
-    assert [4, 5, 6, 7, 8, 9] == indices(steady(run, Exclusion(first=4)))
-    assert [0, 1, 2, 3] == indices(steady(run, Exclusion(last_s=112 - 105)))
+    assert [3, 4, 5, 6, 7, 8, 9] == indices(steady(run, Exclusion(first=3)))
+    assert [0, 1, 2, 3, 4, 5, 6, 7] == indices(steady(run, Exclusion(last=2)))
 
 
 def test_the_rest_of_the_run_is_kept() -> None:

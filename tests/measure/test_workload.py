@@ -101,7 +101,14 @@ def test_a_range_ratio_spreads_lengths_over_the_whole_range() -> None:
 
 def test_an_output_is_never_shorter_than_one_token() -> None:
     """One token less nine tenths of it is still one token."""
-    assert {1, 2} == {ask.output_len for ask in asks(100, output_len=1, range_ratio=0.9)}
+    assert {1, 2} == {ask.output_len for ask in asks(100, input_len=100, output_len=1, range_ratio=0.9)}
+
+
+def test_a_range_that_makes_empty_prompts_is_refused() -> None:
+    """Of nothing no answer can be asked; behind a prefix it can."""
+    with pytest.raises(ConfigError, match=r"^workload.range_ratio=0.5 makes prompts of no tokens"):
+        RandomWorkload(input_len=1, output_len=1, token_ids=9, range_ratio=0.5)
+    assert 4 == RandomWorkload(input_len=1, output_len=1, token_ids=9, range_ratio=0.5, prefix_len=4).prefix_len
 
 
 @pytest.mark.parametrize("lengths", [Lengths.normal, Lengths.lognormal])

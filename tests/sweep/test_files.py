@@ -88,7 +88,7 @@ def doubted(tmp_path: Path) -> tuple[Point, ...]:
     )
 
 
-EXPLAINED = "? fewer requests than the percentile needs\n"
+EXPLAINED = "? fewer requests than the percentile needs, or a load that was stopped\n"
 
 
 def test_text_doubts_a_percentile_of_too_few_requests(doubted: tuple[Point, ...]) -> None:

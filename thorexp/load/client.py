@@ -38,7 +38,7 @@ class Client:
         self._target = target
         self._streams = streams
         self._clock = clock
-        self._gate = asyncio.Semaphore(1 + streams // STREAMS_A_SEND)
+        self._gate = asyncio.Semaphore(1 + min(streams, MOST_OPENED) // STREAMS_A_SEND)
         self._url = URL(target.url)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_S),

@@ -1,6 +1,6 @@
 """A request in flight: what is stamped while it runs, decoded only afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from thorexp.load.chunked import Malformed, Read, dechunked
@@ -36,9 +36,9 @@ class Exchange:
     @property
     def stream(self) -> Stream:
         """What was answered, once it has ended."""
+        reads = self.reads  # taken first: another thread may settle it meanwhile
         if self._stream is None:
-            decoded = self._decoded()
-            self._stream = self._stream or decoded  # another thread may have settled it meanwhile
+            self._stream = self._decoded(reads)
         return self._stream
 
     def settle(self) -> None:
@@ -55,14 +55,14 @@ class Exchange:
         if not self.begun:
             self.scheduled_ns = self.released_ns = at_ns
 
-    def _decoded(self) -> Stream:
-        reads = self._content() if self.tapped else self.reads
-        return decode(reads) if self.streamed else decode_whole(reads)
+    def _decoded(self, reads: Iterable[Read]) -> Stream:
+        content = self._content(reads) if self.tapped else reads
+        return decode(content) if self.streamed else decode_whole(content)
 
-    def _content(self) -> Iterator[Read]:
+    def _content(self, reads: Iterable[Read]) -> Iterator[Read]:
         """What came, without its chunks. A fault in these is this exchange's error, and what came before it is kept."""
         try:
-            fault = None if (yield from dechunked(self.reads)) else "it ended inside of a chunk"
+            fault = None if (yield from dechunked(reads)) else "it ended inside of a chunk"
         except Malformed as broken:
             fault = str(broken)
         if fault:

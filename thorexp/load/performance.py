@@ -47,16 +47,14 @@ class Performance:
         start_ns = self._clock()
         async with asyncio.TaskGroup() as tasks:
             for number, stage in enumerate(self._plan.stages):
+                waits = self._plan.drain or stage is self._plan.stages[-1]
                 self._starts_ns.append(start_ns)
                 limiting = tasks.create_task(self._limit(stage, start_ns))
                 under_way = await self._begin_all(number, start_ns, tasks)
-                while self._plan.drain and under_way:
+                while waits and under_way:
                     await asyncio.wait(under_way)
-                if self._plan.drain or stage.length_ns is None:
-                    start_ns = self._clock()
-                else:
-                    start_ns += stage.length_ns
-                    await sleep_until(start_ns, self._clock)
+                start_ns = self._clock() if waits else start_ns + (stage.length_ns or 0)
+                await sleep_until(start_ns, self._clock)
                 limiting.cancel()
 
     def stages(self) -> tuple[StageRecord, ...]:
@@ -107,13 +105,13 @@ class Performance:
         return under_way
 
     async def _begin(self, talk: Talk, stage: Stage, start_ns: int) -> None:
-        """Until it is due; in a closed loop, which is due from the start, until there is room."""
+        """Until it is due, which in a closed loop is when there is room."""
         first = talk.turns[0]
-        first.scheduled_ns += start_ns
         if stage.closed:
-            first.released_ns = first.scheduled_ns
             await self._slots.enter()
+            first.scheduled_ns = first.released_ns = self._clock()
         else:
+            first.scheduled_ns += start_ns
             await sleep_until(first.scheduled_ns, self._clock)
             first.released_ns = self._clock()
 

@@ -40,10 +40,13 @@ class Stopper:
 
     def reason(self) -> str | None:
         """Why the load is to end; absent while it may go on."""
-        self._flying += self._begun[self._seen :]
-        self._seen = len(self._begun)
-        landed = [exchange for exchange in self._flying if exchange.ended]
-        self._flying = [exchange for exchange in self._flying if not exchange.ended]
+        new = self._begun[self._seen :]
+        self._seen += len(new)  # not the length of what was begun, which grows meanwhile
+        flying: list[Exchange] = []
+        landed: list[Exchange] = []
+        for exchange in (*self._flying, *new):
+            (landed if exchange.ended else flying).append(exchange)
+        self._flying = flying
         self._ended += len(landed)
         for record in (exchange.record() for exchange in landed):
             self._failed += not record.ok

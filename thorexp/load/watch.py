@@ -54,8 +54,9 @@ class Onlooker:
 
     def look(self, now_ns: int, *, over: bool = False) -> LoadState:
         """The load as it is now."""
-        self._flying += map(_Flight, self._begun[self._seen :])
-        self._seen = len(self._begun)
+        new = self._begun[self._seen :]
+        self._seen += len(new)  # not the length of what was begun, which grows meanwhile
+        self._flying += map(_Flight, new)
         ended = [flight.exchange.ended for flight in self._flying]  # asked first: once it has, all its reads are there
         tokens = sum(flight.new_tokens() for flight in self._flying)
         self._land(list(compress(self._flying, ended)))

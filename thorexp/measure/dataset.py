@@ -45,10 +45,10 @@ class FileWorkload:
         total = len(self.source)
         if count is not None and count > total:
             raise ConfigError(
-                f"load.num_prompts={count} is more than the {total} of the file.",
+                f"The load asks {count} prompts, the file has {total}.",
                 ("where", self.where),
                 ("why", "none is asked twice: the prefix cache would answer for it"),
-                ("try", f"load.num_prompts={total}, or a longer file"),
+                ("try", f"load.num_prompts={total}, of all stages together, or a longer file"),
             )
         return tuple(self.source[i] for i in rng.permutation(total)[:count].tolist())
 

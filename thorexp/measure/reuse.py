@@ -1,6 +1,6 @@
 """How much of a load a prefix cache can find, at most."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from hashlib import blake2b
 
 import numpy as np
@@ -26,12 +26,14 @@ def reusable_tokens(prompts: Iterable[Sequence[int]], block: int = 16) -> int:
     return found
 
 
-def reusable_of(plan: LoadPlan, block: int = 16) -> int | None:
-    """The same of a whole plan, whose later turns find all that was said before them, answers too: of a request
-    and its answer of n tokens together (n-1)//block blocks, for the last token's KV is never computed. Absent for
-    a plan that is not in token ids, or has lengths to be counted yet.
+def reusable_of(plan: LoadPlan, sent: Set[int], block: int = 16) -> int | None:
+    """The same of what was `sent` of a plan, by index.
+
+    A later turn finds all that was said before it, the answer too: of a request and its answer of n tokens together
+    (n-1)//block blocks, for the last token's KV is never computed. Absent for a plan that is not in token ids, or
+    has lengths to be counted yet.
     """
-    requests = plan.requests
+    requests = [request for request in plan.requests if request.index in sent]
     firsts = [request.ask.token_ids for request in requests if request.follows is None]
     known = [ids for ids in firsts if ids is not None]
     if len(known) < len(firsts) or plan.input_tokens is None or plan.output_tokens is None:

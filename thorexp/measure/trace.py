@@ -99,7 +99,7 @@ class TraceWorkload:
         total = len(self.trace.rows)
         if count is not None and count > total:
             raise ConfigError(
-                f"load.num_prompts={count} is more than the {total} of the trace.",
+                f"The load asks {count} requests, the trace has {total}.",
                 ("where", self.trace.where),
                 ("try", f"load.num_prompts={total}, or a longer trace"),
             )

@@ -40,7 +40,7 @@ def steady(run: RunRecord, exclusion: Exclusion) -> RunRecord:
 
     a: run.start, where the head is whole; else the later of start + first_s and of the sending of the first
     request that is not left out. b: run.end, where the tail is whole; else the earlier of end − last_s and of the
-    sending of the first of the `last` requests. One that was never sent counts by its release.
+    sending of the first of the `last` requests. One that was never sent is always counted.
 
     By time of sending, because in a steady state as many requests are sent in a window as end in it, so that
     throughput over it is unbiased: one sent before b that ended after it counts whole, for the one that was sent
@@ -50,7 +50,7 @@ def steady(run: RunRecord, exclusion: Exclusion) -> RunRecord:
     """
     if exclusion == Exclusion():
         return run
-    order = sorted(run.requests, key=_sent_ns)
+    order = sorted((record for record in run.requests if record.sent_ns is not None), key=_sent_ns)
     kept = order[exclusion.first : max(len(order) - exclusion.last, 0)]
     if not kept:
         raise _nothing_left(run, exclusion)
@@ -61,7 +61,7 @@ def steady(run: RunRecord, exclusion: Exclusion) -> RunRecord:
         end_ns = run.end_ns - _ns(exclusion.last_s)
     if exclusion.last:
         end_ns = min(end_ns, _sent_ns(order[-exclusion.last]))
-    requests = tuple(record for record in run.requests if start_ns <= _sent_ns(record) < end_ns)
+    requests = tuple(record for record in run.requests if record.sent_ns is None or start_ns <= record.sent_ns < end_ns)
     if not requests:
         raise _nothing_left(run, exclusion)
     return replace(run, start_ns=start_ns, end_ns=end_ns, requests=requests)

@@ -176,6 +176,12 @@ class RandomWorkload:
                 f"workload.range_ratio={self.range_ratio} is out of range.",
                 ("try", "0 for exact lengths, or a fraction below 1"),
             )
+        if self.prefix_len == 0 and math.floor(self.input_len * (1 - self.range_ratio)) < 1:
+            raise ConfigError(
+                f"workload.range_ratio={self.range_ratio} makes prompts of no tokens.",
+                ("where", f"workload.input_len={self.input_len}"),
+                ("try", "a longer workload.input_len, or a smaller range"),
+            )
         if not 0 <= self.std_ratio <= MOST_STD_RATIO:
             raise ConfigError(
                 f"workload.std_ratio={self.std_ratio} is out of range.",

@@ -67,7 +67,7 @@ def history(root: Path) -> History:
 
 
 def _whole(record: Record) -> bool:
-    return record.status == "finished"
+    return record.status == "finished" and "stopped" not in record.tags
 
 
 def measure_time(job: ComposedJob, known: History, pace: float | None) -> Estimate:

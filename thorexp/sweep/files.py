@@ -130,7 +130,7 @@ def _give_or_take(value: Agreement) -> str:
 
 def _remarks(table: Sequence[Row]) -> Iterator[str]:
     if any(row.values.keys() & row.unsupported & {column.key for column in COLUMNS} for row in table):
-        yield "? fewer requests than the percentile needs"
+        yield "? fewer requests than the percentile needs, or a load that was stopped"
     for row in table:
         if spreads := disagreements(row):
             yield f"{row.name}: {_repeats(row)} repeats differ by more than 5 %: {', '.join(spreads)}"

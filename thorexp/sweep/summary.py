@@ -126,8 +126,10 @@ def _result(directory: Path) -> dict[str, Any]:
 
 
 def _unsupported(result: Mapping[str, Any]) -> Sequence[str]:
-    """None in a result of before it was said."""
+    """Everything, of a load that was stopped. None in a result of before it was said."""
     ours = result.get("thorexp") or {}
+    if ours.get("stopped"):
+        return [column.key for column in COLUMNS]
     return ours.get("unsupported_percentiles") or ()
 
 
