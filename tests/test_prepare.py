@@ -79,6 +79,7 @@ def test_a_misspelt_engine_argument_is_refused() -> None:
         "endpoint.timeout_s=-1",
         "endpoint.idle_timeout_s=0",
         "slo.ttft_ms=-5",
+        "metrics.percentiles=[50,101]",
         "endpoint.extra_body.stream=false",
         "endpoint.headers.Authorization=Bearer",
         "endpoint.headers.x-api-key=abc",

@@ -24,8 +24,8 @@ class Measurement:
     """A load that was played, in numbers; `stages` too, by name, where there are several.
 
     `cache`: lookups of this load alone, absent if not counted. `reusable_tokens`: what such a cache could find of
-    it, absent where nobody knows. `warmup_s`: how long the warm-up before it took, with the proof that the cache
-    is cold.
+    it, absent where nobody knows. `excluded`: requests that `load.exclude_*` leaves out of the summary. `warmup_s`:
+    how long the warm-up before it took, with the proof that the cache is cold.
     """
 
     summary: Summary
@@ -34,6 +34,7 @@ class Measurement:
     coldness: Coldness
     cache: PrefixCache | None
     reusable_tokens: int | None
+    excluded: int = 0
 
 
 def keep_result(job: PreparedJob, endpoint: Endpoint, measured: Measurement, run_dir: RunDir) -> None:
@@ -95,6 +96,10 @@ def _extras(
         yield "goodput_percent", 100.0 * summary.goodput_fraction
     if summary.unsent:
         yield "unsent_requests", summary.unsent
+    if summary.errors:
+        yield "errors", summary.errors
+    if measured.excluded:
+        yield "excluded_requests", measured.excluded
     if summary.tokens_per_chunk is not None and summary.tokens_per_chunk > SEVERAL_TOKENS:
         yield "tokens_per_chunk", summary.tokens_per_chunk
     yield "planned_input_tokens", job.plan.input_tokens

@@ -47,8 +47,10 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
     after = settled_metrics(target.base_url, before, sum(record.input_tokens or 0 for record in played.requests))
     keep_metrics(after, run_dir, rundir.METRICS_AFTER)
     sent = {record.index for record in played.requests if record.sent_ns is not None}
+    counting = steady(played, job.exclusion)
     return job, Measurement(
-        summary=summarize(steady(played, job.exclusion), job.config.metrics.percentiles, job.slo),
+        summary=summarize(counting, job.config.metrics.percentiles, job.slo),
+        excluded=len(played.requests) - len(counting.requests),
         stages=tuple(in_stages(played, job)),
         warmup_s=warmup_s,
         coldness=coldness,

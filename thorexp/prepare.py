@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from thorexp.asking import check_endpoint, headers_of
-from thorexp.config import JobConfig, ServerKind, Weights
+from thorexp.config import JobConfig, MetricsConfig, ServerKind, Weights
 from thorexp.config_load import LoadConfig, SloConfig, StopConfig
 from thorexp.errors import ConfigError
 from thorexp.load.stop import StopWhen
@@ -85,6 +85,7 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
     exclusion = _exclusion(config.load, len(plan.requests))
     check_endpoint(config.endpoint)
     _check_limits(config.slo)
+    _check_percentiles(config.metrics)
     headers = headers_of(config.endpoint)
     engine_args = resolve_engine_args(config, typed)
     known = _known_flags(config)
@@ -108,6 +109,12 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
         launch=_launch(config, engine_args, headers),
         vllm_version=None if known is None else known.version,
     )
+
+
+def _check_percentiles(metrics: MetricsConfig) -> None:
+    for p in metrics.percentiles:
+        if not 0 <= p <= 100:
+            raise ConfigError(f"metrics.percentiles has {p:g}.", ("try", "metrics.percentiles=[50,90,99], of 0 to 100"))
 
 
 def _check_limits(slo: SloConfig) -> None:

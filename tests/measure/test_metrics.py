@@ -499,3 +499,10 @@ def test_a_stream_without_pause_fills_the_run(gaps_ms: list[int]) -> None:
     """With one request always in flight the E2ELs add up to the duration."""
     summary = a_summary(*a_closed_loop(gaps_ms), end_ns=sum(gaps_ms) * MS)
     assert math.isclose(summary.duration_s * 1000, of(summary.e2el_ms).mean * len(gaps_ms))
+
+
+def test_errors_are_counted_the_most_frequent_first() -> None:
+    """In the server's words; a run without a failure has none."""
+    failures = (a_failure("HTTP 400"), a_failure("too late"), a_failure("too late"))
+    assert ("2 x too late", "1 x HTTP 400") == a_summary(a_record(), *failures).errors
+    assert () == a_summary(a_record()).errors

@@ -5,6 +5,7 @@ vLLM reports 0 for what could not be measured, a value here is absent. So of an 
 there is neither TTFT nor TPOT nor ITL: its arrival says when the last token was there, and nothing of the first.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,7 @@ from thorexp.measure.stats import Distribution, distribution
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
+ERROR_CHARS = 200
 WORST = 100.0  # the percentile that is the largest value
 
 
@@ -47,7 +49,8 @@ class Summary:
     them when a success came without usage. `unsent`: those of `failed` that never went out. `goodput_fraction`:
     good requests over all that were played, failures too; absent without an SLO or a request. `tokens_per_chunk`:
     above 1 where the server sends several at once, as with speculative decoding; absent where nobody counted.
-    `stopped`: why the load was ended before its plan was.
+    `stopped`: why the load was ended before its plan was. `errors`: the
+    most common ones, in words.
     """
 
     duration_s: float
@@ -55,6 +58,7 @@ class Summary:
     failed: int
     unsent: int
     stopped: str | None
+    errors: tuple[str, ...]
     total_input_tokens: int | None
     total_output_tokens: int
     request_throughput: float
@@ -171,6 +175,7 @@ def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary
         failed=len(run.requests) - len(good),
         unsent=sum(record.sent_ns is None for record in run.requests),
         stopped=run.stopped,
+        errors=most_common_errors(run),
         total_input_tokens=inputs,
         total_output_tokens=outputs,
         request_throughput=len(good) / duration_s,
@@ -193,6 +198,12 @@ def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary
         client_cpu_share=run.cpu_share,
         loop_lag_ms=distribution([lag / NS_PER_MS for lag in run.loop_lag_ns], (WORST,)),
     )
+
+
+def most_common_errors(run: RunRecord) -> tuple[str, ...]:
+    """Each with how often it came, the most frequent first, three at most."""
+    errors = Counter(record.error for record in run.requests if record.error is not None)
+    return tuple(f"{count} x {error[:ERROR_CHARS]}" for error, count in errors.most_common(3))
 
 
 def output_tokens(record: RequestRecord) -> int:

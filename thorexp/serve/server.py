@@ -110,6 +110,13 @@ def _served_model(base_url: str, headers: Headers) -> str:
     try:
         return str(get_json(f"{base_url}/v1/models", headers=headers)["data"][0]["id"])
     except (HttpError, ValueError, LookupError, TypeError) as unreadable:
+        if isinstance(unreadable, HttpError) and unreadable.status in (401, 403):
+            raise StartError(
+                "The server wants another key.",
+                ("where", f"{base_url}/v1/models"),
+                ("says", str(unreadable)),
+                ("try", "export OPENAI_API_KEY=…, or the variable that endpoint.api_key_env names"),
+            ) from None
         raise StartError(
             "The server does not say which model it serves.",
             ("where", f"{base_url}/v1/models"),
