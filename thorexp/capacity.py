@@ -133,7 +133,7 @@ def _floor_s(plan: LoadPlan, model: Transformer, precision: Precision, board: Bo
     takes at least the time that its stages are given, and a timed closed loop no more work than fits in.
     """
     timed_s = sum(stage.length_ns or 0 for stage in plan.stages) / NS_PER_S
-    if any(stage.closed and stage.length_ns is not None for stage in plan.stages):
+    if any(stage.is_timed for stage in plan.stages):
         return timed_s
     requests, inputs, outputs = plan.requests, plan.input_tokens, plan.output_tokens
     if inputs is None or outputs is None or any(request.follows is not None for request in requests):

@@ -54,7 +54,7 @@ class Outcome:
 
 def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outcome:
     """Do it and keep it. A failed server or load is an outcome with its record; other errors are raised."""
-    started_at, failure = time.time(), None
+    started_at, failure = time.time(), None  # a label, as ended_at is: what takes how long is told by monotonic()
     place.run_dir.begin()
     place.run_dir.write_text(rundir.CONFIG, config_yaml)
     keep_plan(job.plan, job.digest, place.run_dir)

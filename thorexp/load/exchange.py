@@ -1,6 +1,6 @@
 """A request in flight: what is stamped while it runs, decoded only afterwards."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from thorexp.load.chunked import Malformed, Read, dechunked
@@ -87,6 +87,20 @@ class Exchange:
             streamed=self.streamed,
             stage=self.stage,
         )
+
+
+class Newcomers:
+    """What a list has gained since it was asked last, which the load's thread appends to meanwhile."""
+
+    def __init__(self, begun: Sequence[Exchange]) -> None:
+        self._begun = begun
+        self._seen = 0
+
+    def take(self) -> Sequence[Exchange]:
+        """Each exchange once."""
+        new = self._begun[self._seen :]
+        self._seen += len(new)  # not the length of the list, which may have grown by now
+        return new
 
 
 def _without_tokens(stream: Stream) -> str | None:

@@ -32,7 +32,7 @@ class Performance:
     @property
     def total(self) -> int | None:
         """How many requests are played; absent where that depends on what the server manages in a time."""
-        timed = any(_is_timed(stage) for stage in self._plan.stages)
+        timed = any(stage.is_timed for stage in self._plan.stages)
         return None if timed else sum(len(stage.requests) for stage in self._plan.stages)
 
     async def play(self) -> None:
@@ -73,7 +73,7 @@ class Performance:
         """
         for stage, talks in zip(self._plan.stages, self._talks, strict=True):
             for talk in talks:
-                if _is_timed(stage) and not talk.turns[0].begun:
+                if stage.is_timed and not talk.turns[0].begun:
                     continue
                 for turn in talk.turns:
                     if not turn.ended:
@@ -91,7 +91,7 @@ class Performance:
         under_way: set[asyncio.Task[None]] = set()
         left_ns = start_ns + (stage.length_ns or 0) - self._clock()
         try:
-            async with asyncio.timeout(left_ns / NS_PER_S if _is_timed(stage) else None) as limit:
+            async with asyncio.timeout(left_ns / NS_PER_S if stage.is_timed else None) as limit:
                 await asyncio.sleep(0)  # the stage's limit is set
                 for talk in self._talks[number]:
                     await self._begin(talk, stage, start_ns)
@@ -142,8 +142,3 @@ class Performance:
         turn.ended_ns = self._clock()
         turn.body = b""
         self._backlog.add(turn)
-
-
-def _is_timed(stage: Stage) -> bool:
-    """Whether it begins what the server manages in its time, which may be less than all."""
-    return stage.closed and stage.length_ns is not None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from thorexp.load.exchange import Exchange
+from thorexp.load.exchange import Exchange, Newcomers
 from thorexp.measure.metrics import Slo, is_good
 
 LEAST_ENDED = 20  # before a share of what has ended means anything
@@ -32,19 +32,16 @@ class Stopper:
 
     def __init__(self, when: StopWhen, begun: Sequence[Exchange], total: int | None) -> None:
         self._when = when
-        self._begun = begun
+        self._newcomers = Newcomers(begun)
         self._total = total
-        self._seen = 0
         self._flying: list[Exchange] = []
         self._ended = self._failed = self._bad = 0
 
     def reason(self) -> str | None:
         """Why the load is to end; absent while it may go on."""
-        new = self._begun[self._seen :]
-        self._seen += len(new)  # not the length of what was begun, which grows meanwhile
         flying: list[Exchange] = []
         landed: list[Exchange] = []
-        for exchange in (*self._flying, *new):
+        for exchange in (*self._flying, *self._newcomers.take()):
             (landed if exchange.ended else flying).append(exchange)
         self._flying = flying
         self._ended += len(landed)

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # what is shown needs no HTTP client
-    from thorexp.load.exchange import Exchange
+from thorexp.load.exchange import Exchange, Newcomers
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -42,9 +40,8 @@ class Onlooker:
     another thread than the load's, from one at a time.
     """
 
-    def __init__(self, begun: "Sequence[Exchange]", total: int | None, start_ns: int) -> None:
-        self._begun = begun
-        self._seen = 0
+    def __init__(self, begun: Sequence[Exchange], total: int | None, start_ns: int) -> None:
+        self._newcomers = Newcomers(begun)
         self._flying: list[_Flight] = []
         self._total = total
         self._done = self._failed = self._tokens = 0
@@ -54,9 +51,7 @@ class Onlooker:
 
     def look(self, now_ns: int, *, over: bool = False) -> LoadState:
         """The load as it is now."""
-        new = self._begun[self._seen :]
-        self._seen += len(new)  # not the length of what was begun, which grows meanwhile
-        self._flying += map(_Flight, new)
+        self._flying += map(_Flight, self._newcomers.take())
         ended = [flight.exchange.ended for flight in self._flying]  # asked first: once it has, all its reads are there
         tokens = sum(flight.new_tokens() for flight in self._flying)
         self._land(list(compress(self._flying, ended)))
@@ -83,7 +78,7 @@ class Onlooker:
 class _Flight:
     """A request, and how much of it was seen."""
 
-    exchange: "Exchange"
+    exchange: Exchange
     reads_seen: int = 0
     tokens: int = 0
 

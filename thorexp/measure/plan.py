@@ -36,6 +36,11 @@ class Stage:
     closed: bool = True
 
     @property
+    def is_timed(self) -> bool:
+        """Whether it is a closed loop that begins what the server manages in its time, which may be less than all."""
+        return self.closed and self.length_ns is not None
+
+    @property
     def max_concurrency(self) -> int | None:
         """The most conversations under way at once; absent for no limit."""
         return max((limit for _, limit in self.limits), default=None)

@@ -73,6 +73,7 @@ def begin(directory: Path, points: tuple[str, ...], to_run: bool) -> SweepRecord
     It also keeps its points, so that none of its measurements is forgotten, and its end where nothing is to run.
     """
     earlier = read_sweep(directory)
+    # By the wall clock: when it began is a label, and no duration is made of it.
     record = SweepRecord(sweep_id(directory), command(), points, time.time(), directory)
     if earlier is not None:
         together = tuple(dict.fromkeys((*earlier.points, *points)))
