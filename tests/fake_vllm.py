@@ -7,10 +7,12 @@ bar of loading weights, meanwhile); `die_at_start` (a last line to log); `lack_m
 start that makes it dies for lack of memory); `only_model` (the rest holds only for models with this in their name);
 `die_after_requests`; `fail_requests` (from this completion on, each is answered 500; the start's own is the first);
 `never_ready`; `ignore_sigterm`; `fork_children` (one in the group, one in a session of its own, both deaf to
-SIGTERM); `token_delay_s`.
+SIGTERM); `token_delay_s`; `says` (what each token of an answer reads, run together); `log_lines` (printed before all
+else); `preemptions` and `queue_time_s` (of each request) and `kv_cache_usage` (at any time), as /metrics tells them.
 
 A prompt is token ids, or text of which each word is a token; a chat is its messages, whose answer goes on from the
-last. The i-th token of any answer is 1000 + i. A prefix cache of 16-token blocks is kept and counted like vLLM's.
+last. The i-th token of any answer is 1000 + i. A prefix cache of 16-token blocks is kept and counted like vLLM's,
+and so are requests and tokens; no request ever waits.
 """
 
 import asyncio
@@ -90,7 +92,7 @@ class Engine:
         self.behaviour = behaviour
         self.model = model
         self.cache: set[int] = set()
-        self.queries = self.hits = self.requests = 0
+        self.queries = self.hits = self.requests = self.running = self.generated = 0
 
     def look_up(self, prompt: list[int]) -> None:
         """Count the tokens of leading full blocks that were seen, then remember all of them."""
@@ -105,14 +107,30 @@ class Engine:
         self.cache.update(chain(tokens))
 
     def metrics(self) -> str:
-        """The two counters, as Prometheus text."""
+        """What it counts and what it was told to say, as Prometheus text."""
         label = f'{{engine="0",model_name="{self.model}"}}'
         lines = []
-        for name, value in (("queries", self.queries), ("hits", self.hits)):
-            lines.append(f"# HELP vllm:prefix_cache_{name}_total Prefix cache {name}, in tokens.")
-            lines.append(f"# TYPE vllm:prefix_cache_{name}_total counter")
-            lines.append(f"vllm:prefix_cache_{name}_total{label} {float(value)}")
+        for name, kind, value in self.counted():
+            lines.append(f"# HELP vllm:{name} Of the fake engine.")
+            lines.append(f"# TYPE vllm:{name} {kind}")
+            lines.append(f"vllm:{name}{label} {float(value)}")
         return "\n".join(lines) + "\n"
+
+    def counted(self) -> list[tuple[str, str, float]]:
+        """Name, type and value of each metric; of a histogram its sum and count, without buckets."""
+        told = self.behaviour.get
+        return [
+            ("prefix_cache_queries_total", "counter", self.queries),
+            ("prefix_cache_hits_total", "counter", self.hits),
+            ("num_preemptions_total", "counter", self.requests * told("preemptions", 0)),
+            ("prompt_tokens_total", "counter", self.queries),
+            ("generation_tokens_total", "counter", self.generated),
+            ("request_queue_time_seconds_sum", "untyped", self.requests * told("queue_time_s", 0.0)),
+            ("request_queue_time_seconds_count", "untyped", self.requests),
+            ("num_requests_running", "gauge", self.running),
+            ("num_requests_waiting", "gauge", 0),
+            ("kv_cache_usage_perc", "gauge", told("kv_cache_usage", 0.0)),
+        ]
 
 
 def chain(tokens: list[int]) -> list[int]:
@@ -150,7 +168,7 @@ async def answer(engine: Engine, method: str, path: str, body: bytes, writer: as
         await reply(writer, 200, json.dumps({"version": VERSION}))
     elif path == "/metrics":
         await reply(writer, 200, engine.metrics())
-    elif path == "/reset_prefix_cache" and method == "POST":
+    elif path == "/reset_prefix_cache" and method == "POST" and os.environ.get("VLLM_SERVER_DEV_MODE") == "1":
         engine.cache.clear()
         await reply(writer, 200, "")
     elif path == "/tokenize":
@@ -160,7 +178,11 @@ async def answer(engine: Engine, method: str, path: str, body: bytes, writer: as
     elif path == "/detokenize":
         await reply(writer, 200, json.dumps({"prompt": detokenized(json.loads(body)["tokens"])}))
     elif path in ("/v1/completions", "/v1/chat/completions"):
-        await complete(engine, json.loads(body), writer)
+        engine.running += 1
+        try:
+            await complete(engine, json.loads(body), writer)
+        finally:
+            engine.running -= 1
     else:
         await reply(writer, 404, '{"detail":"Not Found"}')
 
@@ -179,6 +201,7 @@ async def complete(engine: Engine, asked: dict[str, Any], writer: asyncio.Stream
     engine.look_up(prompt)
     count = asked.get("max_completion_tokens") or asked.get("max_tokens") or 16
     answer = list(range(FIRST_TOKEN, FIRST_TOKEN + count))
+    engine.generated += count
     usage = {"prompt_tokens": len(prompt), "total_tokens": len(prompt) + count, "completion_tokens": count}
     if asked.get("stream"):
         await stream(engine, asked, answer, writer)
@@ -190,7 +213,7 @@ async def complete(engine: Engine, asked: dict[str, Any], writer: asyncio.Stream
     else:
         await asyncio.sleep(count * engine.behaviour.get("token_delay_s", 0.001))
         engine.remember(prompt + answer)
-        whole = choice(asked, answer, "length")
+        whole = choice(engine, asked, answer, "length")
         if "delta" in whole:
             whole["message"] = {"role": "assistant", **whole.pop("delta")}
         await reply(writer, 200, json.dumps({"model": engine.model, "choices": [whole], "usage": usage}))
@@ -208,12 +231,13 @@ async def stream(engine: Engine, asked: dict[str, Any], answer: list[int], write
             opening = {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
             event(writer, {**head, "choices": [opening]})
         reason = "length" if i == len(answer) - 1 else None
-        event(writer, {**head, "choices": [choice(asked, [token], reason)]})
+        event(writer, {**head, "choices": [choice(engine, asked, [token], reason)]})
 
 
-def choice(asked: dict[str, Any], tokens: list[int], reason: str | None) -> dict[str, Any]:
+def choice(engine: Engine, asked: dict[str, Any], tokens: list[int], reason: str | None) -> dict[str, Any]:
     """These tokens of an answer, as a stream says them."""
-    text = " " + detokenized(tokens)
+    said = engine.behaviour.get("says")
+    text = " " + detokenized(tokens) if said is None else said * len(tokens)
     told = {"delta": {"content": text}} if "messages" in asked else {"text": text}
     ids = tokens if asked.get("return_token_ids") else None
     return {"index": 0, **told, "logprobs": None, "finish_reason": reason, "token_ids": ids}
@@ -276,6 +300,8 @@ def main(words: list[str]) -> None:
     model = words[words.index("serve") + 1]
     if behaviour.get("only_model", "") not in model:
         behaviour = {}
+    for line in behaviour.get("log_lines", ()):
+        print(line, file=sys.stderr, flush=True)
     load(behaviour)
     if "die_at_start" in behaviour:
         die(behaviour["die_at_start"])

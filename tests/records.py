@@ -3,11 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+from thorexp.cold import Coldness
+from thorexp.left import Left
 from thorexp.measure.metrics import Slo, Summary, summarize
 from thorexp.measure.plan import LoadPlan, PlannedRequest, Stage
 from thorexp.measure.records import RequestRecord, RunRecord
 from thorexp.measure.workload import Ask
 from thorexp.report import Result
+from thorexp.watching import Watched
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -46,6 +49,23 @@ def a_summary(
 ) -> Summary:
     """These requests in numbers, as a run of one second."""
     return summarize(a_run(*requests, end_ns=end_ns), percentiles, slo or Slo())
+
+
+def a_left(*requests: RequestRecord, end_ns: int = S, **changes: Any) -> Left:
+    """By a load of one second from a cold cache, of which nobody knows more than its requests."""
+    run = a_run(*requests, end_ns=end_ns)
+    left = Left(
+        played=run,
+        counting=run,
+        summary=a_summary(*requests, end_ns=end_ns),
+        coldness=Coldness("verified", 0),
+        before=None,
+        after=None,
+        log="",
+        samples=(),
+        watched=Watched(),
+    )
+    return replace(left, **changes)
 
 
 def a_plan(

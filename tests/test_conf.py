@@ -18,7 +18,10 @@ from thorexp.errors import ConfigError
 from thorexp.prepare import prepare
 
 CONF = conf_dir()
-FILES = [path.relative_to(CONF) for path in sorted(CONF.rglob("*.yaml")) if path.name != "config.yaml"]
+# What hardware/auto.yaml is depends on the machine: test_hardware.py.
+FILES = [
+    path.relative_to(CONF) for path in sorted(CONF.rglob("*.yaml")) if path.name not in ("config.yaml", "auto.yaml")
+]
 EXPERIMENTS = [path for path in FILES if path.parent == Path("experiment")]
 BOARDS = [path.stem for path in FILES if path.parent == Path("hardware")]
 

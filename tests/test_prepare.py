@@ -83,6 +83,8 @@ def test_a_misspelt_engine_argument_is_refused() -> None:
         "endpoint.extra_body.stream=false",
         "endpoint.headers.Authorization=Bearer",
         "endpoint.headers.x-api-key=abc",
+        "telemetry.interval_s=0",
+        "verdict.drift=-1",
     ],
 )
 def test_numbers_that_make_no_load_are_refused_by_key(override: str) -> None:
@@ -113,6 +115,10 @@ def test_loads_share_a_server_and_models_do_not() -> None:
         "sweep.cooldown_s=60",
         "sweep.lock=false",
         "dry_run=true",
+        "telemetry=off",
+        "telemetry.interval_s=1",
+        "verdict.drift=0.2",
+        "verdict.accept=[drift]",
         "server.ready_timeout_s=9",
         "server.stop_timeout_s=9",
         "server.memory_timeout_s=9",
@@ -122,7 +128,9 @@ def test_loads_share_a_server_and_models_do_not() -> None:
     ],
 )
 def test_a_point_stays_what_it_is(override: str) -> None:
-    """How its server is waited for, where it is tracked and what other jobs there are do not decide its result."""
+    """How its server is waited for, what is sampled and believed, where it is tracked and what other jobs there are do
+    not decide its result.
+    """
     assert prepared().point == prepared(override).point
 
 

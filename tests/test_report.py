@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.records import MS, S, a_failure, a_record, a_result, a_summary
+from thorexp.measure.findings import unsupported
 from thorexp.measure.metrics import Slo
 from thorexp.measure.records import RequestRecord
-from thorexp.report import Extra, as_json, parse, render, unsupported_percentiles
+from thorexp.measure.verdict import Reason, Verdict
+from thorexp.report import Extra, as_json, parse, render
 
 DATA = Path(__file__).parent / "data"
 
@@ -122,6 +125,12 @@ def test_a_run_without_limit_has_no_line_for_it() -> None:
     assert expected == vllm_lines(render(a_result(SUMMARY, request_rate=4.0, max_concurrency=None)))
 
 
+def test_an_open_loop_of_stages_has_the_time_queued_in_the_client() -> None:
+    """Its requests are due at times of their own, though no one rate is configured."""
+    expected = (*HEAD, *COUNTS, *GOODPUT, *THROUGHPUT, *LATENCIES, *QUEUEING)
+    assert expected == vllm_lines(render(a_result(SUMMARY, is_open=True)))
+
+
 def test_a_run_without_slo_has_no_goodput_line() -> None:
     """Nothing was asked of the requests."""
     summary = a_summary(QUICK, SLOW, a_failure(), end_ns=4 * S)
@@ -195,12 +204,12 @@ def test_no_words_are_a_dash() -> None:
 
 def test_many_words_stand_below_their_label() -> None:
     """In lines of at most 50 characters, and whole."""
-    keys = ("p99_ttft_ms", "p99.9_ttft_ms", "p99_tpot_ms", "p99.9_tpot_ms")
+    words = ("3 x HTTP 500", "2 x time was up after 30 s", "1 x HTTP 400 Bad Request")
     assert [
-        "unsupported percentiles:",
-        "  p99_ttft_ms, p99.9_ttft_ms, p99_tpot_ms,",
-        "  p99.9_tpot_ms",
-    ] == extra_lines(unsupported_percentiles=keys)
+        "errors:",
+        "  3 x HTTP 500, 2 x time was up after 30 s,",
+        "  1 x HTTP 400 Bad Request",
+    ] == extra_lines(errors=words)
 
 
 def test_a_line_of_50_characters_is_not_too_long() -> None:
@@ -227,6 +236,106 @@ def test_figures_of_stages_stand_below_their_names() -> None:
     ] == extra_lines(stages={"warm": warm, "hot": {"output_throughput": 2.5}})
 
 
+STALE = Reason(
+    "prefix_cache_hits",
+    "INVALID",
+    ("ttft", "e2el"),
+    "96 of 128 prompt tokens were in the prefix cache, the workload repeats 0",
+    "another workload.seed",
+)
+FEW = Reason(
+    "few_samples",
+    "SUSPECT",
+    ("p99_ttft_ms", "p99_tpot_ms"),
+    "P99 of 10 values: p99_ttft_ms, p99_tpot_ms",
+    "load.num_prompts=100, or a lower percentile in metrics.percentiles",
+)
+HOT = Reason("clocks", "SUSPECT", ("all",), "clocks are not locked at their maximum", "sudo jetson_clocks")
+JUDGED = "==================== verdict ====================="
+
+
+def verdict_block(*reasons: Reason, accepted: tuple[Reason, ...] = ()) -> list[str]:
+    """The verdict, without its heading and foot."""
+    lines = render(a_result(SUMMARY, verdict=Verdict(reasons, accepted))).splitlines()
+    return lines[lines.index(JUDGED) + 1 : -1]
+
+
+def test_the_verdict_stands_below_what_is_ours() -> None:
+    """In a block of its own."""
+    text = render(a_result(SUMMARY, extras={"planned_tokens": 7}, verdict=Verdict()))
+    assert [
+        "==================================================",
+        "==================== thorexp =====================",
+        "planned tokens:                          7         ",
+        "==================== verdict =====================",
+        "VALID",
+        "==================================================",
+    ] == text.splitlines()[-6:]
+
+
+def test_a_result_that_nobody_judged_has_no_such_block() -> None:
+    """Rather than one that says VALID."""
+    text = render(a_result(SUMMARY))
+    assert (True, False) == ("thorexp" in text, "verdict" in text)
+
+
+def test_each_reason_says_what_it_touches_why_and_what_to_try() -> None:
+    """Below the standing of the whole, which is the worst."""
+    assert [
+        "INVALID",
+        "prefix_cache_hits: INVALID ttft, e2el",
+        "  96 of 128 prompt tokens were in the prefix cache, the workload repeats 0",
+        "  try: another workload.seed",
+        "few_samples: SUSPECT p99_ttft_ms, p99_tpot_ms",
+        "  P99 of 10 values: p99_ttft_ms, p99_tpot_ms",
+        "  try: load.num_prompts=100, or a lower percentile in metrics.percentiles",
+    ] == verdict_block(STALE, FEW)
+
+
+def test_a_reason_is_wrapped_at_78_characters() -> None:
+    """Each part of it for itself, indented; 78 are not too many."""
+    words = " ".join(["nine char"] * 8)  # 8 · 9 + 7 spaces
+    last = "of these 79 stand in the next line"
+    reason = Reason("r", "SUSPECT", tuple(f"p99_metric_{i}_ms" for i in range(5)), f"{words[:-3]} {last}", words)
+    assert [
+        "SUSPECT",
+        "r: SUSPECT p99_metric_0_ms, p99_metric_1_ms, p99_metric_2_ms, p99_metric_3_ms,",
+        "  p99_metric_4_ms",
+        f"  {words[:-3]}",
+        f"  {last}",
+        f"  try: {words[:-10]}",
+        "  nine char",
+    ] == verdict_block(reason)
+    assert 78 == len(verdict_block(reason)[1]) == len(verdict_block(reason)[3])
+
+
+def test_a_word_of_a_reason_is_never_broken() -> None:
+    """A path, a flag and a line of a log can be copied."""
+    path = f"/configs/{60 * 'x'}/E=128,N=768,device_name=NVIDIA_Thor.json"
+    flags = " ".join(["--no-enable-prefix-caching"] * 3)
+    assert [
+        "SUSPECT",
+        "slow_kernels: SUSPECT all",
+        "  no config file at",
+        f"  {path}",
+        "  try: --no-enable-prefix-caching --no-enable-prefix-caching",
+        "  --no-enable-prefix-caching",
+    ] == verdict_block(Reason("slow_kernels", "SUSPECT", ("all",), f"no config file at {path}", flags))
+
+
+def test_a_reason_that_is_accepted_is_told_and_does_not_count() -> None:
+    """Last, after those that count."""
+    assert [
+        "VALID",
+        "clocks: accepted",
+        "  clocks are not locked at their maximum",
+        "  try: sudo jetson_clocks",
+    ] == verdict_block(accepted=(HOT,))
+    assert ["SUSPECT", "few_samples:", "clocks:"] == [
+        line.split()[0] for line in verdict_block(FEW, accepted=(HOT,)) if not line.startswith(" ")
+    ]
+
+
 def test_a_report_ends_its_last_line() -> None:
     """Two reports can be put in one file."""
     assert render(a_result(SUMMARY)).endswith(f"{FOOT}\n")
@@ -248,7 +357,8 @@ def test_what_is_ours_does_not_confuse_a_reader() -> None:
         "request goodput (req/s)": tuple(str(i) for i in range(99)),
         "stages": {"Failed requests:": {"Total generated tokens:": 5.0}},
     }
-    (numbers,) = parse(render(a_result(SUMMARY, extras=extras)))
+    verdict = Verdict((Reason("Failed requests", "INVALID", ("7",), "Successful requests: 7", "Mean TTFT (ms): 1.00"),))
+    (numbers,) = parse(render(a_result(SUMMARY, extras=extras, verdict=verdict)))
     assert NUMBERS == numbers
 
 
@@ -403,6 +513,13 @@ def test_json_has_the_standard_deviation() -> None:
     assert (200 - 100) / 2 == as_json(a_result(SUMMARY))["std_ttft_ms"]
 
 
+def test_json_has_no_standard_deviation_that_nobody_knows() -> None:
+    """Of a published report, whose sample is not there; the mean is."""
+    assert SUMMARY.ttft_ms is not None
+    keys = as_json(a_result(replace(SUMMARY, ttft_ms=replace(SUMMARY.ttft_ms, std=None))))
+    assert (True, False) == ("mean_ttft_ms" in keys, "std_ttft_ms" in keys)
+
+
 def test_json_keys_of_percentiles_are_vllms_words() -> None:
     """p99.9 is written with its point."""
     keys = as_json(a_result(a_summary(QUICK, percentiles=(50.0, 99.9)))).keys()
@@ -431,42 +548,33 @@ def test_what_is_ours_stands_under_one_key() -> None:
 def test_json_has_words_and_figures_as_they_are_nested() -> None:
     """Words as a list, which is what JSON gives back."""
     stages = MappingProxyType({"warm": MappingProxyType({"output_throughput": 1.0, "mean_tpot_ms": None})})
-    keys = as_json(a_result(SUMMARY, extras={"unsupported_percentiles": ("p99_ttft_ms",), "stages": stages}))
+    keys = as_json(a_result(SUMMARY, extras={"errors": ("1 x HTTP 500",), "stages": stages}))
     expected = {
-        "unsupported_percentiles": ["p99_ttft_ms"],
+        "errors": ["1 x HTTP 500"],
         "stages": {"warm": {"output_throughput": 1.0, "mean_tpot_ms": None}},
     }
     assert expected == keys["thorexp"] == json.loads(json.dumps(keys["thorexp"]))
 
 
-def test_percentiles_of_too_few_requests_are_told() -> None:
-    """Two requests of three chunks support no P99, and P50 of all; by vLLM's keys, in the order of the report."""
-    summary = a_summary(QUICK, SLOW, percentiles=(99.9, 50.0, 99.0))
-    metrics = ("ttft", "tpot", "itl", "e2el")
-    expected = tuple(f"{word}_{metric}_ms" for metric in metrics for word in ("p99.9", "p99"))
-    assert expected == unsupported_percentiles(a_result(summary))
+def test_json_has_the_verdict_by_name() -> None:
+    """Standing and reasons, among what is ours; what is accepted is no reason."""
+    keys = as_json(a_result(SUMMARY, extras={"hits": 96}, verdict=Verdict((STALE, FEW), (HOT,))))
+    assert {"hits": 96, "verdict": "INVALID", "reasons": ["prefix_cache_hits", "few_samples"]} == keys["thorexp"]
 
 
-def test_each_sample_supports_its_own_percentiles() -> None:
-    """Fifty requests of three chunks have 100 gaps, which is enough for the P99 of ITL alone."""
-    expected = ("p99_ttft_ms", "p99_tpot_ms", "p99_e2el_ms")
-    assert expected == unsupported_percentiles(a_result(a_summary(*[QUICK] * 50)))
+def test_json_of_a_valid_result_has_no_reasons() -> None:
+    """None, which is said."""
+    assert {"verdict": "VALID", "reasons": []} == as_json(a_result(SUMMARY, verdict=Verdict()))["thorexp"]
 
 
-def test_percentiles_of_enough_requests_are_all_supported() -> None:
-    """A hundred for P99."""
-    assert () == unsupported_percentiles(a_result(a_summary(*[QUICK] * 100)))
+def test_json_of_a_result_that_nobody_judged_has_no_verdict() -> None:
+    """Absent, not VALID."""
+    assert {} == as_json(a_result(SUMMARY))["thorexp"]
 
 
-def test_what_is_not_shown_is_not_told_to_be_unsupported() -> None:
-    """The time queued in the client is shown under a rate and a limit."""
-    told = set(unsupported_percentiles(a_result(SUMMARY, request_rate=4.0)))
-    added = told - set(unsupported_percentiles(a_result(SUMMARY)))
-    assert {"p99_client_queue_time_ms", "p99_e2el_including_client_queue_ms"} == added
-
-
-def test_what_is_told_to_be_unsupported_has_a_key_in_the_json() -> None:
-    """So that a reader finds the number that is meant."""
-    result = a_result(a_summary(QUICK, percentiles=(50.0, 99.9)), request_rate=4.0)
-    told = set(unsupported_percentiles(result))
-    assert told == told & as_json(result).keys() != set()
+@pytest.mark.parametrize("is_open", [False, True])
+def test_what_is_told_to_be_unsupported_has_a_key_in_the_json(is_open: bool) -> None:
+    """So that a reader finds the number that is meant, among vLLM's; those from the schedule are ours."""
+    summary = a_summary(QUICK, percentiles=(50.0, 99.9))
+    told = {key for key in unsupported(summary, is_open=is_open) if "from_schedule" not in key}
+    assert told == told & as_json(a_result(summary, is_open=is_open)).keys() != set()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from thorexp.errors import RecordError
-from thorexp.rundir import ERROR, RECORD, REPORT, REQUESTS, RESULT, Record, RunDir, find_run_dirs
+from thorexp.rundir import ERROR, FILES, RECORD, REPORT, REQUESTS, RESULT, Record, RunDir, find_run_dirs
 
 FINISHED = Record(
     schema=1,
@@ -86,6 +86,15 @@ def test_a_directory_begins_without_what_an_earlier_job_left(tmp_path: Path) -> 
     assert {"notes.txt"} == names(run_dir)
 
 
+def test_a_directory_begins_without_any_file_of_a_record(tmp_path: Path) -> None:
+    """Of those that a job may write none is left to be taken for one of the next."""
+    run_dir = RunDir(tmp_path)
+    for name in ("telemetry.csv", "timeline.html", "verdict.json", "samples.json", *FILES):
+        run_dir.write_text(name, "of yesterday")
+    run_dir.begin()
+    assert set() == names(run_dir)
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_a_number_that_json_has_no_word_for_is_refused(tmp_path: Path, value: float) -> None:
     """Nobody else could read it."""
@@ -105,13 +114,25 @@ def test_json_lines_are_one_value_a_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "record",
-    [FINISHED, replace(FINISHED, status="failed", sweep=None, error="vLLM exited with code 1.\n  log  server.log")],
-    ids=["finished", "failed"],
+    [
+        FINISHED,
+        replace(FINISHED, status="failed", sweep=None, error="vLLM exited with code 1.\n  log  server.log"),
+        replace(FINISHED, started_ns=2**53 + 1),
+    ],
+    ids=["finished", "failed", "dated"],
 )
 def test_a_record_is_read_as_it_was_written(tmp_path: Path, record: Record) -> None:
     """Equal in every field."""
     RunDir(tmp_path).complete(record)
     assert record == RunDir(tmp_path).record()
+
+
+def test_a_record_of_before_its_clock_was_kept_is_read(tmp_path: Path) -> None:
+    """It lacks the field, and is complete."""
+    run_dir = RunDir(tmp_path)
+    run_dir.complete(FINISHED)
+    run_dir.write_json(RECORD, {key: value for key, value in run_dir.read_json(RECORD).items() if key != "started_ns"})
+    assert FINISHED == run_dir.record()
 
 
 def test_a_directory_without_a_record_was_interrupted(tmp_path: Path) -> None:

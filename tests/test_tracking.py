@@ -17,11 +17,12 @@ import pytest
 import yaml
 
 from thorexp.errors import RecordError, TrackingError
+from thorexp.measure.signals import Series, Telemetry
 from thorexp.rundir import Record, RunDir
 from thorexp.sweepdir import SweepRecord
 from thorexp.tracking import Store, close_abandoned, track, track_sweep, warm_up
 from thorexp.tracking.__main__ import main
-from thorexp.tracking.view import metrics_of, params_of
+from thorexp.tracking.view import Point, metrics_of, params_of, points_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -587,6 +588,87 @@ def test_a_store_that_is_down_cannot_be_asked_for_what_was_abandoned(tmp_path: P
     (tmp_path / "mlruns").write_text("")
     with pytest.raises(TrackingError):
         close_abandoned(Store(f"sqlite:///{tmp_path}/mlruns/m.db", "thorexp", "artifacts"))
+
+
+def sampled(run_dir: RunDir, *rows: str) -> RunDir:
+    """The record, with telemetry of a clock that stood at 5 s when the job started."""
+    run_dir.write_text("telemetry.csv", "\n".join(("ns,signal,value", *rows)) + "\n")
+    run_dir.complete(replace(run_dir.record(), started_ns=5_000_000_000))
+    return run_dir
+
+
+VIN = ("7000000000,hwmon.VIN_w,20.5", "7500000000,hwmon.VIN_w,87.25")
+
+
+def history_of(key: str, run_id: str, store: Store) -> list[tuple[int, int, float]]:
+    """Unix ms, step and value."""
+    history = client_of(store).get_metric_history(run_id, key)
+    return [(each.timestamp, each.step, each.value) for each in history]
+
+
+def test_telemetry_is_a_metric_over_time(store: Store, tmp_path: Path) -> None:
+    """2 s after the start, which was at 1,700,000,000.25 s, and half a second later."""
+    run_id = track(sampled(a_run_dir(tmp_path), *VIN), store)
+    expected = [(1_700_000_002_250, 0, 20.5), (1_700_000_002_750, 500, 87.25)]
+    assert expected == history_of("telemetry/hwmon.VIN_w", run_id, store)
+
+
+def test_steps_count_from_the_first_sample_of_all(store: Store, tmp_path: Path) -> None:
+    """So signals that are read at different times lie over each other in a chart."""
+    run_id = track(sampled(a_run_dir(tmp_path), *VIN, "7250000000,thermal.tj_c,41"), store)
+    assert [(1_700_000_002_500, 250, 41.0)] == history_of("telemetry/thermal.tj_c", run_id, store)
+
+
+def test_telemetry_of_more_than_one_batch_arrives_whole(store: Store, tmp_path: Path) -> None:
+    """MLflow takes 1000 metrics at a time; of 12 signals of 190 samples each has its own history."""
+    rows = [f"{7_000_000_000 + i * 1_000_000},hwmon.R{rail}_w,{i}.5" for i in range(190) for rail in range(12)]
+    run_id = track(sampled(a_run_dir(tmp_path), *rows), store)
+    values = [[value for _, _, value in history_of(f"telemetry/hwmon.R{i}_w", run_id, store)] for i in range(12)]
+    assert [[i + 0.5 for i in range(190)]] * 12 == values
+
+
+def test_telemetry_tracked_again_is_there_once(store: Store, tmp_path: Path) -> None:
+    """A run that was left half filled is filled again, and has each sample once."""
+    run_dir = sampled(a_run_dir(tmp_path), *VIN)
+    run_id = track(run_dir, store)
+    client_of(store).set_terminated(run_id, "KILLED")
+    track(run_dir, store)
+    assert (2, "FINISHED") == (
+        len(history_of("telemetry/hwmon.VIN_w", run_id, store)),
+        run_of(run_id, store).info.status,
+    )
+
+
+def test_telemetry_without_a_date_is_kept_as_a_file_only(store: Store, tmp_path: Path) -> None:
+    """A record that lacks the clock's start, as older ones do, is tracked as before."""
+    run_dir = sampled(a_run_dir(tmp_path), *VIN)
+    run_dir.complete(replace(run_dir.record(), started_ns=None))
+    run_id = track(run_dir, store)
+    assert [] == history_of("telemetry/hwmon.VIN_w", run_id, store)
+    assert "telemetry.csv" in artifacts_of(run_id, store)
+
+
+def test_damaged_telemetry_is_an_error_of_ours(store: Store, tmp_path: Path) -> None:
+    """The file is named."""
+    with pytest.raises(RecordError, match=r"telemetry\.csv"):
+        track(sampled(a_run_dir(tmp_path), "7000000000,hwmon.VIN_w,much"), store)
+
+
+def test_a_long_signal_is_thinned_to_means() -> None:
+    """1,000 samples, one a ms, become 200 of five, the last of them of 995 to 999, at their middle."""
+    series = Series(tuple(i * 1_000_000 for i in range(1000)), tuple(float(i) for i in range(1000)))
+    points = points_of(Telemetry({"hwmon.VIN_w": series}), unix_s=0.0, monotonic_ns=0)
+    assert (200, Point("telemetry/hwmon.VIN_w", (995 + 996 + 997 + 998 + 999) / 5, 997, 997)) == (
+        len(points),
+        points[-1],
+    )
+
+
+def test_samples_that_are_no_number_are_left_out() -> None:
+    """MLflow would store NaN as 0."""
+    series = Series((0, 1_000_000), (float("nan"), 3.0))
+    points = points_of(Telemetry({"a[0]": series}), unix_s=1.0, monotonic_ns=0)
+    assert (Point("telemetry/a_0_", 3.0, 1001, 1),) == points
 
 
 def tracked_to(store: Store, run_dir: RunDir) -> RunDir:

@@ -20,6 +20,7 @@ from thorexp.capacity import capacity, check_fit
 from thorexp.compose import COMPOSITION_ERRORS, explain, job_config, resolved_yaml, typed_engine_args
 from thorexp.config import TrackingConfig
 from thorexp.errors import ConfigError, ThorexpError, TrackingError
+from thorexp.hardware import register_auto
 from thorexp.job import Means, Outcome, Place
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import REPORT, RunDir
@@ -42,7 +43,9 @@ def conf_dir() -> Path:
 
 
 def register() -> None:
-    """Tell Hydra of our launcher, and of nodes that take any key without a `+`: engine arguments, headers, bodies."""
+    """Tell Hydra of our launcher, of `hardware=auto`, and of nodes that take any key without a `+`: engine arguments,
+    headers, bodies.
+    """
     plugins = str(PACKAGE / "_hydra")
     if plugins not in sys.path:
         sys.path.append(plugins)
@@ -50,6 +53,7 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(group="engine", name="open", node=anything)
     store.store(group="endpoint", name="open", node={"extra_body": anything, "headers": anything})
+    register_auto()
 
 
 def task(tree: DictConfig) -> Outcome | None:

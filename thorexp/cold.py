@@ -8,9 +8,9 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from thorexp.errors import LoadError
+from thorexp.measure.grounds.cache import ColdState
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
 from thorexp.serve.http import HttpError, get_text
@@ -22,8 +22,6 @@ Play = Callable[[LoadPlan], RunRecord]
 SETTLE_S = 2.0
 POLL_S = 0.02
 
-State = Literal["verified", "no cache", "not verified", "warm"]
-
 
 @dataclass(frozen=True, slots=True)
 class Coldness:
@@ -34,7 +32,7 @@ class Coldness:
     does not count. `warm`: the prompt found `probe_hits` tokens of itself although the cache was reset.
     """
 
-    state: State
+    state: ColdState
     probe_hits: int | None
 
 

@@ -61,7 +61,13 @@ def typed_engine_args(overrides: Sequence[str]) -> frozenset[str]:
 
 
 def explain(wrong: Exception) -> ConfigError:
-    """What Hydra or OmegaConf refused, with the nearest right name in place of advice to use `+`."""
+    """What Hydra or OmegaConf refused, with the nearest right name in place of advice to use `+`.
+
+    A refusal of ours that they passed on, from a resolver, is that refusal.
+    """
+    ours = _refused_by_us(wrong)
+    if ours is not None:
+        return ours
     if isinstance(wrong, MissingConfigException) and wrong.missing_cfg_file and wrong.options:
         group, _, option = wrong.missing_cfg_file.rpartition("/")
         return ConfigError(
@@ -85,6 +91,13 @@ def keys(of: type = JobConfig, prefix: str = "") -> Iterator[str]:
         for inner in (hint, *get_args(hint)):
             if dataclasses.is_dataclass(inner) and isinstance(inner, type):
                 yield from keys(inner, f"{prefix}{name}.")
+
+
+def _refused_by_us(wrong: BaseException | None) -> ConfigError | None:
+    """The ConfigError that the others were raised for."""
+    while wrong is not None and not isinstance(wrong, ConfigError):
+        wrong = wrong.__cause__ or wrong.__context__
+    return wrong
 
 
 def _refusal(wrong: OmegaConfBaseException) -> ConfigError:

@@ -9,6 +9,8 @@ from enum import Enum
 from typing import Any
 
 from thorexp.config_load import EndpointConfig, LoadConfig, SloConfig, WorkloadConfig
+from thorexp.config_trust import TelemetryConfig
+from thorexp.measure.verdict import Thresholds
 
 
 class Weights(Enum):
@@ -82,7 +84,10 @@ class QuantizationConfig:
 class HardwareConfig:
     """A board: memory in GB (1e9 bytes), bandwidth in GB/s, dense peaks in TFLOP/s by compute type.
 
-    `peak_tflops` lacks the types that the board has no units for, and is empty where no figure is known.
+    `peak_tflops` lacks the types that the board has no units for, and is empty where no figure is known. `match`: a
+    regular expression that finds this board in what a machine says of itself (`Identity.description`); absent for
+    one that cannot be told. `devices`: how many of it serve one model, where somebody else started the server; for
+    one that is started here its engine arguments say so.
     """
 
     name: str
@@ -90,6 +95,8 @@ class HardwareConfig:
     memory_gb: float | None
     memory_bandwidth_gb_s: float | None
     unified_memory: bool
+    match: str | None = None
+    devices: int = 1
     peak_tflops: dict[str, float] = field(default_factory=dict)
     power_modes: list[str] = field(default_factory=list)
     engine: dict[str, Any] = field(default_factory=dict)
@@ -168,6 +175,8 @@ class JobConfig:
     workload: WorkloadConfig
     slo: SloConfig
     metrics: MetricsConfig
+    telemetry: TelemetryConfig
+    verdict: Thresholds
     tracking: TrackingConfig
     sweep: SweepConfig
     dry_run: bool

@@ -11,7 +11,7 @@ from thorexp import rundir
 from thorexp.asking import headers_of
 from thorexp.config import Weights
 from thorexp.errors import LoadError, ServerError, ThorexpError
-from thorexp.keep import keep_result, tags
+from thorexp.keep import keep_result, tags, verdict_tags
 from thorexp.playing import keep_plan, measure
 from thorexp.prepare import PROBE_LEN, PreparedJob
 from thorexp.progress import Progress
@@ -54,7 +54,8 @@ class Outcome:
 
 def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outcome:
     """Do it and keep it. A failed server or load is an outcome with its record; other errors are raised."""
-    started_at, failure = time.time(), None  # a label, as ended_at is: what takes how long is told by monotonic()
+    # Wall-clock time is a label: what takes how long is told by the monotonic clock, which telemetry has too.
+    started_at, started_ns, failure = time.time(), time.monotonic_ns(), None
     place.run_dir.begin()
     place.run_dir.write_text(rundir.CONFIG, config_yaml)
     keep_plan(job.plan, job.digest, place.run_dir)
@@ -62,7 +63,7 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
     began, starts, version = time.monotonic(), means.servers.starts, None
     start_s: float | None = None
     ready: float | None = None
-    stopped: str | None = None
+    judged: dict[str, str] = {}
     try:
         server = serve(job, means, place.logs)
         version = server.endpoint.version
@@ -70,8 +71,7 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         means.settle()
         ready = time.monotonic()
         counted, measured = measure(job, server, means.shown, place.run_dir)
-        stopped = measured.summary.stopped
-        keep_result(counted, server.endpoint, measured, place.run_dir)
+        judged = verdict_tags(keep_result(counted, server.endpoint, measured, place.run_dir), measured)
     except (ServerError, LoadError) as failed:
         failure = failed
         place.run_dir.write_text(rundir.ERROR, f"{failed}\n")
@@ -85,10 +85,11 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         started_at=started_at,
         ended_at=time.time(),
         sweep=place.sweep,
-        tags=tags(job.config, version) | ({} if stopped is None else {"stopped": stopped}),
+        tags=tags(job.config, version) | judged,
         error=None if failure is None else str(failure),
         server_start_s=start_s,
         measure_s=None if ready is None else time.monotonic() - ready,
+        started_ns=started_ns,
     )
     place.run_dir.complete(record)
     return Outcome(record, failure)

@@ -2,48 +2,98 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from thorexp import rundir
-from thorexp.cold import Coldness
 from thorexp.config import JobConfig
+from thorexp.found import KV_CACHE, SEVERAL_TOKENS
+from thorexp.left import Left
 from thorexp.machine.identity import identity
+from thorexp.measure.energy import Energy
 from thorexp.measure.metrics import WORST, Summary
+from thorexp.measure.signals import Telemetry
 from thorexp.measure.stats import Distribution, percentile_word
+from thorexp.measure.verdict import Verdict
 from thorexp.prepare import PreparedJob
-from thorexp.report import Extra, Result, as_json, render, unsupported_percentiles
+from thorexp.report import Extra, Result, as_json, render
 from thorexp.rundir import RunDir
-from thorexp.serve.prefix_cache import PrefixCache
 from thorexp.serve.server import Endpoint
-
-SEVERAL_TOKENS = 1.01  # a chunk: above it, gaps between chunks are not gaps between tokens
+from thorexp.timeline import timeline
+from thorexp.trust import Trust, trust
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """A load that was played, in numbers; `stages` too, by name, where there are several.
 
-    `cache`: lookups of this load alone, absent if not counted. `reusable_tokens`: what such a cache could find of
-    it, absent where nobody knows. `excluded`: requests that `load.exclude_*` leaves out of the summary. `warmup_s`:
-    how long the warm-up before it took, with the proof that the cache is cold.
+    `warmup_s`: how long the warm-up before it took, with the proof that the cache is cold.
     """
 
-    summary: Summary
+    left: Left
     stages: tuple[tuple[str, Summary], ...]
     warmup_s: float
-    coldness: Coldness
-    cache: PrefixCache | None
-    reusable_tokens: int | None
-    excluded: int = 0
+
+    @property
+    def excluded(self) -> int:
+        """Requests that `load.exclude_*` leaves out of the summary."""
+        return len(self.left.played.requests) - len(self.left.counting.requests)
 
 
-def keep_result(job: PreparedJob, endpoint: Endpoint, measured: Measurement, run_dir: RunDir) -> None:
-    """Write summary, result, report and machine."""
-    result = _result(job, endpoint, measured)
-    run_dir.write_json(rundir.MACHINE, {"client": asdict(identity()), "server": asdict(endpoint)})
-    run_dir.write_json(rundir.SUMMARY, asdict(measured))
+def keep_result(job: PreparedJob, endpoint: Endpoint, measured: Measurement, run_dir: RunDir) -> Verdict:
+    """Judge it, and write summary, verdict, result, report, machine and timeline."""
+    left = measured.left
+    backed = trust(job, left)
+    result = _result(job, endpoint, measured, backed)
+    run_dir.write_json(rundir.MACHINE, _machine(job, endpoint, left))
+    run_dir.write_json(rundir.SUMMARY, _summary(measured, backed))
+    run_dir.write_json(rundir.VERDICT, backed.verdict.as_json() | {"thresholds": asdict(job.config.verdict)})
     run_dir.write_json(rundir.RESULT, as_json(result))
     run_dir.write_text(rundir.REPORT, render(result))
+    if left.watched.telemetry is not None:
+        run_dir.write_text(rundir.TIMELINE, _timeline(job, left, backed))
+    return backed.verdict
+
+
+def _machine(job: PreparedJob, endpoint: Endpoint, left: Left) -> dict[str, Any]:
+    """What it ran on: ours, the server's, and how fast the machine might run before and after."""
+    before, after, telemetry = left.watched.before, left.watched.after, left.watched.telemetry
+    return {
+        "client": asdict(identity()),
+        "server": asdict(endpoint) | {"torch": job.torch_version},
+        "before": None if before is None else asdict(before),
+        "after": None if after is None else asdict(after),
+        "telemetry": None if telemetry is None else {"absent": telemetry.absent, "cpu_share": telemetry.cpu_share},
+    }
+
+
+def _summary(measured: Measurement, backed: Trust) -> dict[str, Any]:
+    """By our own names; the spans of the load and of the rest before it on the clock of requests and telemetry."""
+    left = measured.left
+    return {
+        "load_ns": (left.played.start_ns, left.played.end_ns),
+        "idle_ns": left.watched.idle,
+        "summary": asdict(left.summary),
+        "stages": [(name, asdict(stage)) for name, stage in measured.stages],
+        "warmup_s": measured.warmup_s,
+        "coldness": asdict(left.coldness),
+        "cache": None if left.cache is None else asdict(left.cache),
+        "reusable_tokens": backed.reusable_tokens,
+        "excluded": measured.excluded,
+        "utilization": asdict(backed.utilization),
+        "server": asdict(left.counted),
+        "energy": None if backed.energy is None else asdict(backed.energy),
+        "hottest": backed.hottest,
+        "throttling": None if backed.throttling is None else asdict(backed.throttling),
+    }
+
+
+def _timeline(job: PreparedJob, left: Left, backed: Trust) -> str:
+    start_ns = left.played.start_ns if left.watched.idle is None else left.watched.idle[0]
+    title = f"{job.config.model.name} {job.config.load.name} on {job.config.hardware.name}"
+    return timeline(
+        title, left.played, left.watched.telemetry or Telemetry(), backed.power, start_ns, left.played.end_ns
+    )
 
 
 def tags(config: JobConfig, vllm_version: str | None) -> dict[str, str]:
@@ -64,33 +114,40 @@ def tags(config: JobConfig, vllm_version: str | None) -> dict[str, str]:
     return {name: value for name, value in known.items() if value is not None}
 
 
-def _result(job: PreparedJob, endpoint: Endpoint, measured: Measurement) -> Result:
-    bare = Result(
+def verdict_tags(verdict: Verdict, measured: Measurement) -> dict[str, str]:
+    """Whether a result may be believed, and by what names it may not."""
+    stopped, reasons = measured.left.summary.stopped, ", ".join(reason.name for reason in verdict.reasons)
+    said = {"verdict": verdict.standing, "verdict_reasons": reasons, "stopped": stopped or ""}
+    return {name: value for name, value in said.items() if value}
+
+
+def _result(job: PreparedJob, endpoint: Endpoint, measured: Measurement, backed: Trust) -> Result:
+    return Result(
         model_id=endpoint.served_model,
         date=time.strftime("%Y%m%d-%H%M%S"),
         num_prompts=len(job.plan.requests),
         request_rate=job.plan.request_rate,
         burstiness=job.config.load.burstiness,
         max_concurrency=job.plan.max_concurrency,
-        summary=measured.summary,
-        extras={},
+        summary=measured.left.summary,
+        extras=dict(_extras(job, endpoint, measured, backed)),
+        verdict=backed.verdict,
         is_open=job.plan.is_open,
     )
-    return replace(bare, extras=dict(_extras(job, endpoint, measured, unsupported_percentiles(bare))))
 
 
-def _extras(
-    job: PreparedJob, endpoint: Endpoint, measured: Measurement, unsupported: tuple[str, ...]
-) -> Iterator[tuple[str, Extra]]:
+def _extras(job: PreparedJob, endpoint: Endpoint, measured: Measurement, backed: Trust) -> Iterator[tuple[str, Extra]]:
     """What applies to this job; what applies and is not known is None."""
-    summary, cache = measured.summary, measured.cache
+    summary, cache = measured.left.summary, measured.left.cache
     if summary.stopped is not None:
         yield "stopped", summary.stopped
-    yield "cold_cache", measured.coldness.state
+    yield from _of_hardware(backed)
+    yield "cold_cache", measured.left.coldness.state
     yield "prefix_cache_queries_tokens", cache.queries if cache else None
     yield "prefix_cache_hits_tokens", cache.hits if cache else None
     yield "prefix_cache_hit_rate_percent", 100.0 * cache.hits / cache.queries if cache and cache.queries else None
-    yield "reusable_prompt_tokens", measured.reusable_tokens
+    yield "reusable_prompt_tokens", backed.reusable_tokens
+    yield from _of_server(measured.left)
     yield from _client_figures(job, summary)
     if summary.goodput_fraction is not None:
         yield "goodput_percent", 100.0 * summary.goodput_fraction
@@ -108,10 +165,55 @@ def _extras(
     yield "endpoint", job.config.endpoint.name
     yield "served_model", endpoint.served_model
     yield "vllm_version", endpoint.version
-    if unsupported:
-        yield "unsupported_percentiles", unsupported
     if measured.stages:
         yield "stages", {name: dict(_stage_figures(stage)) for name, stage in measured.stages}
+
+
+def _of_hardware(backed: Trust) -> Iterator[tuple[str, Extra]]:
+    """How near to its limits, how hot, at which cost; what no sensor tells is left out."""
+    used = backed.utilization
+    for name, share in (("mfu", used.mfu), ("mbu", used.mbu), ("mbu_uniform_routing", used.mbu_uniform)):
+        if share is not None:
+            yield f"{name}_percent", 100.0 * share
+    if backed.energy is not None:
+        yield from _of_energy(backed.energy)
+    if backed.hottest is not None:
+        sensor, degrees = backed.hottest
+        yield "hottest_c", degrees
+        yield "hottest_sensor", sensor
+    if backed.throttling is not None:
+        yield "throttle_events", sum(backed.throttling.events.values())
+        yield "throttled_percent", 100.0 * max(backed.throttling.shares.values(), default=0.0)
+    if backed.sampling is not None:
+        yield "telemetry_cpu_percent", 100.0 * backed.sampling
+
+
+def _of_energy(energy: Energy) -> Iterator[tuple[str, Extra]]:
+    """Gross, and above idle where the machine was seen idle before."""
+    yield "power_of", f"{energy.scope} ({energy.source})"
+    yield "energy_j", energy.energy_j
+    yield "mean_power_w", energy.mean_power_w
+    figures = {
+        "idle_power_w": energy.idle_power_w,
+        "energy_above_idle_j": energy.energy_above_idle_j,
+        "energy_per_output_token_j": energy.energy_per_output_token_j,
+        "energy_above_idle_per_output_token_j": energy.energy_above_idle_per_output_token_j,
+        "energy_per_request_j": energy.energy_per_request_j,
+        "energy_above_idle_per_request_j": energy.energy_above_idle_per_request_j,
+        "tokens_per_s_per_w": energy.tokens_per_s_per_w,
+    }
+    yield from ((name, figure) for name, figure in figures.items() if figure is not None)
+
+
+def _of_server(left: Left) -> Iterator[tuple[str, Extra]]:
+    """What it counted of itself; left out where it does not."""
+    queue_ms, used = left.counted.mean_queue_ms, left.during.signals.get(KV_CACHE)
+    figures = {
+        "preemptions": left.counted.preemptions,
+        "mean_server_queue_ms": queue_ms,
+        "kv_cache_used_percent": used.largest if used else None,
+    }
+    yield from ((name, figure) for name, figure in figures.items() if figure is not None)
 
 
 def _client_figures(job: PreparedJob, summary: Summary) -> Iterator[tuple[str, float | None]]:

@@ -9,54 +9,75 @@ from dataclasses import asdict, replace
 from thorexp import rundir
 from thorexp.asking import target_of
 from thorexp.cold import Metrics, make_cold, require_success, settled_metrics
+from thorexp.config import Weights
 from thorexp.errors import LoadError
 from thorexp.keep import Measurement
+from thorexp.left import Left
 from thorexp.load.generator import play
 from thorexp.load.target import Target
 from thorexp.measure.metrics import Summary, summarize
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
-from thorexp.measure.reuse import reusable_of
 from thorexp.measure.shape import make_warmup
 from thorexp.measure.window import of_stage, steady
 from thorexp.prepare import PreparedJob
 from thorexp.progress import Progress
 from thorexp.rundir import RunDir
-from thorexp.serve.prefix_cache import PrefixCache, block_size
+from thorexp.samples import Sample, sample_texts
 from thorexp.serve.server import Server
 from thorexp.tokens import in_tokens, warmup_in_tokens
+from thorexp.watching import Watch
 
 log = logging.getLogger(__name__)
 
 DEATH_S = 3.0
-BLOCK = 16  # tokens of a KV cache block, where the server does not say
 
 
 def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir) -> tuple[PreparedJob, Measurement]:
     """What came back, on disk before it is judged, and in numbers; with the job whose lengths the server counted."""
     target = target_of(asked.config.endpoint, server.endpoint.base_url, server.endpoint.served_model)
-    with blaming(server):
-        job = counted(asked, target, run_dir)
-        began = time.monotonic()
-        log.info("warm-up: %d requests", len(job.warmup.requests))
-        warmed = make_cold(target.base_url, job.warmup, lambda plan: play(plan, target, check_alive=server.check_alive))
-        warmup_s = time.monotonic() - began
-    coldness, before = warmed
-    keep_metrics(before, run_dir, rundir.METRICS_BEFORE)
-    played = play_load(job, target, server, shown, run_dir)
+    with Watch(asked.config, target.base_url, run_dir) as watch:
+        with blaming(server):
+            job = counted(asked, target, run_dir)
+            began = time.monotonic()
+            samples = sampled(job, target, run_dir)
+            log.info("warm-up: %d requests", len(job.warmup.requests))
+            coldness, before = make_cold(
+                target.base_url, job.warmup, lambda plan: play(plan, target, check_alive=server.check_alive)
+            )
+            warmup_s = time.monotonic() - began
+        keep_metrics(before, run_dir, rundir.METRICS_BEFORE)
+        watch.rest()
+        played = play_load(job, target, server, shown, run_dir)
+        watched = watch.end()
     after = settled_metrics(target.base_url, before, sum(record.input_tokens or 0 for record in played.requests))
     keep_metrics(after, run_dir, rundir.METRICS_AFTER)
-    sent = {record.index for record in played.requests if record.sent_ns is not None}
     counting = steady(played, job.exclusion)
     return job, Measurement(
-        summary=summarize(counting, job.config.metrics.percentiles, job.slo),
-        excluded=len(played.requests) - len(counting.requests),
+        left=Left(
+            played=played,
+            counting=counting,
+            summary=summarize(counting, job.config.metrics.percentiles, job.slo),
+            coldness=coldness,
+            before=before,
+            after=after,
+            log=log_of(server),
+            samples=samples,
+            watched=watched,
+        ),
         stages=tuple(in_stages(played, job)),
         warmup_s=warmup_s,
-        coldness=coldness,
-        cache=cache_use(before, after),
-        reusable_tokens=reusable_of(job.plan, sent, (after and block_size(after.page)) or BLOCK),
     )
+
+
+def sampled(job: PreparedJob, target: Target, run_dir: RunDir) -> tuple[Sample, ...]:
+    """Answers to plain questions, kept; none of random weights, which have nothing to say."""
+    is_dummy = any(arg.name == "load_format" and arg.value == "dummy" for arg in job.engine_args)
+    if is_dummy or job.config.model.weights is Weights.random:
+        return ()
+    samples = sample_texts(target)
+    run_dir.write_json(rundir.SAMPLES, [asdict(sample) for sample in samples])
+    return samples
 
 
 def counted(job: PreparedJob, target: Target, run_dir: RunDir) -> PreparedJob:
@@ -127,8 +148,6 @@ def keep_metrics(metrics: Metrics | None, run_dir: RunDir, name: str) -> None:
         run_dir.write_text(name, metrics.page)
 
 
-def cache_use(before: Metrics | None, after: Metrics | None) -> PrefixCache | None:
-    """Lookups and hits in between; absent where they are not counted."""
-    if before is None or after is None or before.cache is None or after.cache is None:
-        return None
-    return after.cache - before.cache
+def log_of(server: Server) -> str:
+    """What it printed since its start; nothing of one that somebody else runs."""
+    return server.log.read_text(encoding="utf-8", errors="replace") if server.log and server.log.exists() else ""

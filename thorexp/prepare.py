@@ -23,6 +23,7 @@ from thorexp.serve.dummy_model import check_dummy_model
 from thorexp.serve.engine_args import EngineArg, check, resolve
 from thorexp.serve.flags import KnownFlags, known_flags
 from thorexp.serve.server import LaunchSpec
+from thorexp.trust_keys import check_match, check_telemetry, check_thresholds
 
 # The first request to a fresh engine is a realistic one: four token ids have killed a worker (vLLM 0.32, CPU).
 PROBE_LEN = 32
@@ -36,7 +37,7 @@ class PreparedJob:
 
     `launch` is absent when somebody else runs the server.
 
-    `vllm_version`: of the vLLM that will run, as its installation says; absent where that is not known.
+    `vllm_version`, `torch_version`: of what will run, as its installation says; absent where that is not known.
     """
 
     config: JobConfig
@@ -49,6 +50,7 @@ class PreparedJob:
     engine_args: tuple[EngineArg, ...]
     launch: LaunchSpec | None
     vllm_version: str | None
+    torch_version: str | None = None
 
     @property
     def unchecked(self) -> bool:
@@ -61,8 +63,9 @@ class PreparedJob:
         how a server is waited for, where the result is tracked and what other jobs there are.
         """
         values = asdict(self.config)
-        for key in ("tracking", "sweep", "dry_run"):
+        for key in ("telemetry", "verdict", "tracking", "sweep", "dry_run"):
             del values[key]
+        del values["hardware"]["match"]
         values["server"] = {key: values["server"][key] for key in ("kind", "command", "base_url", "env")}
         file = None if self.config.workload.file is None else self.digest
         content = json.dumps((values, self.vllm_version, file), sort_keys=True, default=str)
@@ -86,6 +89,9 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
     check_endpoint(config.endpoint)
     _check_limits(config.slo)
     _check_percentiles(config.metrics)
+    check_telemetry(config.telemetry)
+    check_thresholds(config.verdict)
+    check_match(config.hardware)
     headers = headers_of(config.endpoint)
     engine_args = resolve_engine_args(config, typed)
     known = _known_flags(config)
@@ -108,6 +114,7 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
         engine_args=engine_args,
         launch=_launch(config, engine_args, headers),
         vllm_version=None if known is None else known.version,
+        torch_version=None if known is None else known.torch,
     )
 
 

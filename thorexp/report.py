@@ -6,6 +6,7 @@ its own, so that tools written for vLLM's files read ours. Keys of audio and spe
 
 import math
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 from thorexp.measure.metrics import Summary
 from thorexp.measure.plan import json_number
 from thorexp.measure.stats import Distribution, percentile_word
+from thorexp.measure.verdict import Reason, Verdict
 
 Scalar: TypeAlias = float | int | str | None
 Extra: TypeAlias = Scalar | tuple[str, ...] | list[str] | Mapping[str, Mapping[str, Scalar]]
@@ -21,6 +23,7 @@ WIDTH = 50
 WIDE = 78  # of the figures of a stage, which are many
 TITLE = f"{' Serving Benchmark Result ':=^{WIDTH}}"
 OURS = f"{' thorexp ':=^{WIDTH}}"
+JUDGED = f"{' verdict ':=^{WIDTH}}"
 FOOT = "=" * WIDTH
 ABSENT = "-"
 
@@ -30,7 +33,8 @@ class Result:
     """What a report shows of a job.
 
     `is_open`: whether requests were due at times of their own. `extras` is what thorexp adds to vLLM's numbers, by
-    key: None for what is absent, words, or figures by the name of what they belong to.
+    key: None for what is absent, words, or figures by the name of what they belong to. `verdict` is absent for a
+    result that nobody judged.
     """
 
     model_id: str
@@ -41,6 +45,7 @@ class Result:
     max_concurrency: int | None
     summary: Summary
     extras: Mapping[str, Extra]
+    verdict: Verdict | None = None
     is_open: bool = False
 
 
@@ -90,7 +95,31 @@ def render(result: Result) -> str:
     lines += [FOOT, OURS]
     for key, extra in result.extras.items():
         lines += _extra_lines(f"{key.replace('_', ' ')}:", extra)
+    if result.verdict is not None:
+        lines += [JUDGED, *verdict_lines(result.verdict)]
     return "\n".join([*lines, FOOT, ""])
+
+
+def verdict_lines(verdict: Verdict) -> Iterator[str]:
+    """The standing, then each reason with what it touches, its evidence and what to try."""
+    yield verdict.standing
+    for reason in verdict.reasons:
+        yield from _reason_lines(reason, f"{reason.standing} {', '.join(reason.metrics)}")
+    for reason in verdict.accepted:
+        yield from _reason_lines(reason, "accepted")
+
+
+def _reason_lines(reason: Reason, standing: str) -> Iterator[str]:
+    """Paths, flags and lines of a log are in it: a word is never broken."""
+    for indent, part in (("", f"{reason.name}: {standing}"), ("  ", reason.evidence), ("  ", f"try: {reason.remedy}")):
+        yield from textwrap.wrap(
+            part,
+            WIDE,
+            initial_indent=indent,
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -115,15 +144,8 @@ def as_json(result: Result) -> dict[str, Any]:
         **head,
         **_without(_counts(result), head),
         **statistics,
-        "thorexp": {key: _plain(extra) for key, extra in result.extras.items()},
+        "thorexp": {key: _plain(extra) for key, extra in result.extras.items()} | _judged(result.verdict),
     }
-
-
-def unsupported_percentiles(result: Result) -> tuple[str, ...]:
-    """The keys of those percentiles shown that their samples do not support (`stats.supports`), in order."""
-    return tuple(
-        f"{percentile_word(p)}_{section.key}_ms" for section, sample in _latencies(result) for p in sample.unsupported
-    )
 
 
 def parse(text: str) -> Iterator[dict[str, float]]:
@@ -141,7 +163,9 @@ def parse(text: str) -> Iterator[dict[str, float]]:
         }
 
 
-_KEYS = {label.casefold(): key for label, key in COUNTS}
+# What we do not print, but read: a report with drafts has several tokens a step.
+_SPECULATIVE = {"acceptance length": "spec_decode_acceptance_length", "drafts": "spec_decode_num_drafts"}
+_KEYS = {label.casefold(): key for label, key in COUNTS} | _SPECULATIVE
 _WORDS = {section.word: section.key for section in LATENCIES}
 
 
@@ -187,7 +211,8 @@ def _latencies(result: Result) -> Iterator[tuple[_Section, Distribution]]:
 def _statistics(sample: Distribution) -> Iterator[tuple[str, float]]:
     yield "mean", sample.mean
     yield "median", sample.median
-    yield "std", sample.std
+    if sample.std is not None:
+        yield "std", sample.std
     for p, value in sample.percentiles:
         yield percentile_word(p), value
 
@@ -229,6 +254,13 @@ def _filled(words: Sequence[str], indent: str, width: int) -> Iterator[str]:
 
 def _word(value: Scalar) -> str:
     return ABSENT if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _judged(verdict: Verdict | None) -> dict[str, Any]:
+    """By name; `verdict.json` has the rest."""
+    if verdict is None:
+        return {}
+    return {"verdict": verdict.standing, "reasons": [reason.name for reason in verdict.reasons]}
 
 
 def _plain(extra: Extra) -> Any:

@@ -1,7 +1,8 @@
 """The run directory: the record of one job. MLflow and reports are views of it.
 
-Every file is written whole or not at all. `record.json` is written last: a directory that has one, of this
-schema, is complete, whatever else it holds; a directory that has none was interrupted.
+Every file is written whole or not at all, but for telemetry.csv, which grows during the load. `record.json` is written
+last: a directory that has one, of this schema, is complete, whatever else it holds; a directory that has none was
+interrupted.
 """
 
 import json
@@ -26,11 +27,15 @@ MACHINE = "machine.json"  # versions, and what it ran on
 SERVER_LOG = "server.log"  # the server's start-up and its lines during this job
 METRICS_BEFORE = "metrics_before.prom"  # /metrics just before the load
 METRICS_AFTER = "metrics_after.prom"  # and just after
+TELEMETRY = "telemetry.csv"  # ns,signal,value: what was sampled before and during the load
+TIMELINE = "timeline.html"  # the same over time, to look at
+VERDICT = "verdict.json"  # may the result be believed; the reasons against it
+SAMPLES = "samples.json"  # answers to plain questions, asked before the load
 ERROR = "error.txt"  # why the job failed; only there if it did
 RECORD = "record.json"
 FILES = (
     CONFIG, ENGINE_ARGS, PLAN, REQUESTS, SUMMARY, RESULT, REPORT, MACHINE, SERVER_LOG, METRICS_BEFORE,
-    METRICS_AFTER, ERROR,
+    METRICS_AFTER, TELEMETRY, TIMELINE, VERDICT, SAMPLES, ERROR,
 )  # fmt: skip
 
 Status = Literal["finished", "failed"]
@@ -41,7 +46,8 @@ class Record:
     """What a complete run directory says of itself.
 
     `id` is unique to this execution; `point` is a digest of what was asked and the same for every execution of
-    it. `started_at` and `ended_at` are Unix seconds, labels only. `error` is absent when the job finished.
+    it. `started_at` and `ended_at` are Unix seconds, labels only; `started_ns` is the run's monotonic clock at
+    `started_at`, by which its stamps get a date; absent in older records. `error` is absent when the job finished.
     `server_start_s`: how long its server took to be ready, absent when it ran already; `measure_s`: from then
     on to the end, absent when there was no server.
     """
@@ -57,6 +63,7 @@ class Record:
     error: str | None = None
     server_start_s: float | None = None
     measure_s: float | None = None
+    started_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -270,6 +270,7 @@ def test_a_run_without_success_has_no_latency() -> None:
         "max_output_tokens_per_s",
         "max_concurrent_requests",
         "tokens_per_chunk",
+        "one_read_share",
         "request_goodput",
         "goodput_fraction",
         "stopped",
@@ -506,3 +507,26 @@ def test_errors_are_counted_the_most_frequent_first() -> None:
     failures = (a_failure("HTTP 400"), a_failure("too late"), a_failure("too late"))
     assert ("2 x too late", "1 x HTTP 400") == a_summary(a_record(), *failures).errors
     assert () == a_summary(a_record()).errors
+
+
+def test_chunks_that_came_in_one_read_are_a_share_of_all_gaps() -> None:
+    """Of 3 and 2 gaps, pooled over both requests, one and one are 0."""
+    summary = a_summary(a_record(token_ns=(10, 20, 20, 30)), a_record(token_ns=(40, 40, 41)))
+    assert 2 / 5 == summary.one_read_share
+
+
+def test_only_gaps_of_exactly_nothing_came_in_one_read() -> None:
+    """A nanosecond later is another read: known, and none."""
+    assert 0.0 == a_summary(a_record(token_ns=(10, 11, 12))).one_read_share
+
+
+@pytest.mark.parametrize("changes", [{"token_ns": (100,)}, {"token_ns": (100, 100), "streamed": False}])
+def test_without_a_gap_nobody_knows_what_came_in_one_read(changes: dict[str, object]) -> None:
+    """Absent, not zero: of an answer of one chunk, and of one that was not streamed."""
+    assert a_summary(a_record(**changes)).one_read_share is None
+
+
+def test_a_failure_has_no_gaps_to_share() -> None:
+    """Only successes enter, as in ITL."""
+    failed = a_failure(sent_ns=0)
+    assert 1 / 2 == a_summary(a_record(token_ns=(10, 10, 20)), replace(failed, token_ns=(5, 5, 5))).one_read_share

@@ -18,12 +18,13 @@ from thorexp.measure.roofline import (
     Transformer,
     active_linear_parameters,
     decode_step_bytes,
-    decode_step_floor_s,
+    distinct_experts,
     kv_bytes_per_token,
+    least_experts,
     linear_parameters,
     load_floor_s,
     memory_fit,
-    prefill_floor_s,
+    prefill_bytes,
     prefill_flops,
     weight_bytes,
 )
@@ -151,12 +152,6 @@ def test_prefill_counts_the_active_weights(model: Transformer, tflop: float) -> 
     assert pytest.approx(tflop, rel=0.1 / 100) == prefill_flops(model, 2048) / 1e12
 
 
-@pytest.mark.parametrize(("model", "floor_ms"), [(QWEN3_8B, 110.1), (QWEN3_32B, 494.5), (QWEN3_30B_A3B, 43.1)])
-def test_prefill_takes_its_share_of_the_peak(model: Transformer, floor_ms: float) -> None:
-    """2048 tokens at the 258.5 TFLOP/s that Thor has in bf16."""
-    assert floor_ms == round(of(prefill_floor_s(model, THOR, 2048)) * 1e3, 1)
-
-
 @pytest.mark.parametrize(
     ("model", "precision", "batch", "read_gb"),
     [
@@ -175,7 +170,7 @@ def test_a_step_reads_what_is_published(model: Transformer, precision: Precision
 
 
 def test_a_batch_reads_the_weights_once() -> None:
-    """Seven sequences more add seven KV caches, and nothing else, even to a model with experts."""
+    """Seven sequences more add seven KV caches, and nothing else at the least, even to a model with experts."""
     one, eight = (decode_step_bytes(QWEN3_30B_A3B, BF16, batch, 1000) for batch in (1, 8))
     assert 7 * 1000 * 98_304 == eight - one
 
@@ -186,19 +181,52 @@ def test_a_tied_model_reads_its_table_too() -> None:
     assert decode_step_bytes(QWEN3_8B, BF16, 1, 1000) == decode_step_bytes(tied, BF16, 1, 1000)
 
 
-def test_the_fp8_rows_were_faster_than_memory() -> None:
-    """Thor reads 3.57 GB in 13.1 ms; 9.95 and 11.46 ms were published."""
-    assert 13.1 == round(of(decode_step_floor_s(QWEN3_30B_A3B, FP8, THOR, 1, C1_CONTEXT)) * 1e3, 1)
+def test_a_token_reads_its_own_experts() -> None:
+    """Alone, of 128 the 8 that it is routed to."""
+    assert (8, 8) == (distinct_experts(QWEN3_30B_A3B, 1), least_experts(QWEN3_30B_A3B, 1))
 
 
-def test_no_peak_no_prefill_floor() -> None:
+def test_eight_tokens_hit_experts_as_chance_has_it() -> None:
+    """Each of 128 is missed by all eight with (15/16)^8: 51.6 a layer, published."""
+    assert 51.6 == round(of(distinct_experts(QWEN3_30B_A3B, 8)), 1)
+
+
+def test_at_the_least_eight_tokens_agree() -> None:
+    """And 16 are as two that do not: 8 and, of the 120 that the first left, a sixteenth."""
+    assert (8, 8 + 120 / 16) == tuple(least_experts(QWEN3_30B_A3B, tokens) for tokens in (8, 16))
+
+
+def test_a_long_prompt_hits_every_expert() -> None:
+    """2048 tokens, were they routed alike in eights, leave one of 128 out with (15/16)^256."""
+    assert pytest.approx(128, abs=1e-4) == least_experts(QWEN3_30B_A3B, 2048)
+
+
+def test_a_dense_model_has_no_experts_to_hit() -> None:
     """Absent, not zero."""
-    assert prefill_floor_s(QWEN3_8B, replace(THOR, peak_flops_s=None), 2048) is None
+    assert distinct_experts(QWEN3_8B, 8) is None
 
 
-def test_no_bandwidth_no_decode_floor() -> None:
-    """Absent, not zero."""
-    assert decode_step_floor_s(QWEN3_8B, BF16, replace(THOR, bandwidth_bytes_s=None), 1, 2048) is None
+def test_uniform_routing_reads_what_is_published() -> None:
+    """27.5 GB a step at 8 at once in BF16, the KV of eight sequences in it."""
+    experts = distinct_experts(QWEN3_30B_A3B, 8)
+    assert 27.5 == round(decode_step_bytes(QWEN3_30B_A3B, BF16, 8, C1_CONTEXT, experts) / 1e9, 1)
+
+
+def test_each_expert_more_is_read_of_every_layer() -> None:
+    """226,492,416 weights of two bytes, over all layers; half of them for half an expert."""
+    eight, more, half = (decode_step_bytes(QWEN3_30B_A3B, BF16, 8, 0, experts) for experts in (8, 9, 8.5))
+    assert (226_492_416 * 2, 226_492_416) == (more - eight, half - eight)
+
+
+def test_a_step_of_which_nothing_is_said_reads_the_least() -> None:
+    """16 tokens, were they routed alike in eights, hit 15.5 experts a layer."""
+    assert decode_step_bytes(QWEN3_30B_A3B, BF16, 16, 0, 15.5) == decode_step_bytes(QWEN3_30B_A3B, BF16, 16, 0)
+
+
+def test_a_prompt_reads_all_weights_and_writes_its_kv() -> None:
+    """Of Qwen3-30B-A3B all but the embedding: 61.06 - 0.62 GB; and 2048 tokens of 98,304 bytes."""
+    expected = 61.06e9 - 2 * 311_164_928 + 2048 * 98_304
+    assert pytest.approx(expected, rel=0.02 / 100) == prefill_bytes(QWEN3_30B_A3B, BF16, 2048)
 
 
 def test_a_load_prefills_every_request() -> None:

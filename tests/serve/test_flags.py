@@ -12,12 +12,17 @@ from thorexp.serve.flags import known_flags
 FAKE = Path(__file__).parents[1] / "fake_vllm.py"
 
 
-def a_vllm(folder: Path, version: str = "1.2.3") -> Path:
-    """A script `vllm` whose interpreter has a package vllm of that version; it counts how often it is asked."""
-    package = folder / "vllm"
+def a_package(folder: Path, name: str, file: str, text: str) -> None:
+    """One whose version can be read, and which cannot be imported."""
+    package = folder / name
     package.mkdir(exist_ok=True)
     (package / "__init__.py").write_text("raise ImportError('must not be imported')")
-    (package / "_version.py").write_text(f"__version__ = version = '{version}'\n")
+    (package / file).write_text(text)
+
+
+def a_vllm(folder: Path, version: str = "1.2.3") -> Path:
+    """A script `vllm` whose interpreter has a package vllm of that version; it counts how often it is asked."""
+    a_package(folder, "vllm", "_version.py", f"__version__ = version = '{version}'\n")
     python = folder / "python3"
     python.write_text(f'#!/bin/sh\nPYTHONPATH={folder} exec {sys.executable} "$@"\n')
     script = folder / "vllm.sh"
@@ -52,6 +57,24 @@ def test_another_version_is_asked_again(tmp_path: Path) -> None:
     a_vllm(tmp_path, version="1.2.4")
     assert "1.2.4" == known_flags((str(script), "serve"), tmp_path / "cache").version
     assert "xx" == (tmp_path / "asked").read_text()
+
+
+def test_torch_is_the_one_beside_vllm(tmp_path: Path) -> None:
+    """With what it was built for, whether or not the flags are remembered, and in step with an upgrade of it alone."""
+    script, seen = a_vllm(tmp_path), []
+    for version in ("2.9.0+cu130", "2.9.0+cu130", "2.10.0a0+1234"):
+        text = f"from typing import Optional\n__all__ = ['__version__']\n__version__ = '{version}'\ndebug = False\n"
+        a_package(tmp_path, "torch", "version.py", text)
+        seen.append(known_flags((str(script), "serve"), tmp_path / "cache").torch)
+    assert ["2.9.0+cu130", "2.9.0+cu130", "2.10.0a0+1234"] == seen
+
+
+def test_without_a_version_of_torch_it_is_absent(tmp_path: Path) -> None:
+    """And vLLM's is known all the same."""
+    script = a_vllm(tmp_path)
+    a_package(tmp_path, "torch", "version.py", "something = 'else'\n")
+    known = known_flags((str(script), "serve"), tmp_path / "cache")
+    assert ("1.2.3", None) == (known.version, known.torch)
 
 
 def test_a_damaged_cache_is_asked_anew(tmp_path: Path) -> None:

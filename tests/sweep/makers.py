@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from thorexp.app import conf_dir, register
 from thorexp.capacity import Capacity
 from thorexp.config import SweepConfig, TrackingConfig
 from thorexp.measure.roofline import Fit
-from thorexp.rundir import CONFIG, RESULT, Record, RunDir
+from thorexp.measure.verdict import Reason, Thresholds, Verdict
+from thorexp.rundir import CONFIG, RESULT, VERDICT, Record, RunDir
 from thorexp.sweep.jobs import ComposedJob
 from thorexp.sweep.summary import Point
 from thorexp.sweepdir import SweepRecord
@@ -32,6 +33,20 @@ SWEEP = SweepConfig(
     lock_path="/tmp/board.lock",
     lock_wait_s=0.0,
 )
+# Repeats are believed up to 5 % apart; what is believed of a single result was decided when it was kept.
+THRESHOLDS = Thresholds(
+    below_limit=0.02,
+    cache_hits=0.01,
+    failed=0.1,
+    client_lag=0.1,
+    client_cpu=0.9,
+    one_read=0.2,
+    server_queue=0.5,
+    kv_cache=0.98,
+    throttled=0.05,
+    drift=0.1,
+    spread=0.05,
+)
 JOB = ComposedJob(
     number=0,
     overrides=("model=a", "load=high"),
@@ -47,6 +62,7 @@ JOB = ComposedJob(
     unchecked=False,
     sweep=SWEEP,
     tracking=TrackingConfig(False, "", "", ""),
+    believed=THRESHOLDS,
     dry_run=False,
 )
 FINISHED = Record(
@@ -59,6 +75,9 @@ FINISHED = Record(
     sweep="sweep",
     tags={"model": "a", "load": "high", "hostname": platform.node()},
 )
+
+FEW = Reason("few_samples", "SUSPECT", ("p99_ttft_ms",), "P99 of 10 values: p99_ttft_ms", "load.num_prompts=100")
+CACHED = Reason("prefix_cache_hits", "INVALID", ("ttft", "throughput"), "96 of 128 prompt tokens", "another seed")
 
 
 def a_job(point: str, **changes: Any) -> ComposedJob:
@@ -87,11 +106,32 @@ def a_sweep(directory: Path, *points: str, started_at: float = 10.0) -> SweepRec
     return record
 
 
-def a_point(folder: Path, *overrides: str, base: str | None = None, result: Mapping[str, Any]) -> Point:
-    """A job that finished with this result, kept in a directory of its own."""
+def a_point(
+    folder: Path,
+    *overrides: str,
+    base: str | None = None,
+    result: Mapping[str, Any],
+    reasons: tuple[Reason, ...] = (),
+    believed: Thresholds = THRESHOLDS,
+    now: Thresholds | None = None,
+) -> Point:
+    """A job that finished with this result, VALID without reasons, kept in a directory of its own.
+
+    `believed` when it was judged, and `now`.
+    """
     path = folder / str(sum(1 for _ in folder.iterdir()))
-    a_run_dir(path, "p").write_json("result.json", dict(result))
-    return Point(overrides, base or " ".join(overrides), path, "finished")
+    run_dir = a_run_dir(path, "p")
+    run_dir.write_json(RESULT, dict(result))
+    run_dir.write_json(VERDICT, Verdict(reasons).as_json() | {"thresholds": asdict(believed)})
+    return Point(overrides, base or " ".join(overrides), path, "finished", believed=now)
+
+
+def an_unjudged_point(folder: Path, *overrides: str, result: Mapping[str, Any]) -> Point:
+    """One of a thorexp that did not know verdicts."""
+    point = a_point(folder, *overrides, result=result)
+    assert point.directory is not None
+    (point.directory / VERDICT).unlink()
+    return point
 
 
 def a_failed_point(*overrides: str, base: str | None = None, error: str = "It failed.") -> Point:

@@ -3,11 +3,13 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.sweep.makers import MODELS, a_failed_point, a_point
+from tests.sweep.makers import CACHED, FEW, MODELS, a_failed_point, a_point, an_unjudged_point
+from thorexp.measure.verdict import Reason
 from thorexp.sweep.files import as_csv, frontier_html, markdown, text
 from thorexp.sweep.summary import COLUMNS, Point, Row, rows
 
@@ -46,15 +48,15 @@ def csv_rows(points: tuple[Point, ...]) -> list[dict[str, str]]:
 def test_text_marks_the_best_of_each_column(points: tuple[Point, ...]) -> None:
     """The fastest first; the slower one waits less for its first token, and less between tokens."""
     lines = [cells(line) for line in shown(points).splitlines() if line.startswith("│")]
-    assert ["a high", "300.00*", "90.50", "-", "40.00", "-", "-", "-"] == lines[0]
-    assert ["a low", "100.00", "30.25*", "-", "20.00*", "-", "-", "-"] == lines[1]
+    assert ["a high", "300.00*", "90.50", "-", "40.00", "-", "-", "-", "VALID"] == lines[0]
+    assert ["a low", "100.00", "30.25*", "-", "20.00*", "-", "-", "-", "VALID"] == lines[1]
 
 
 def test_text_has_failed_rows_last_with_why(points: tuple[Point, ...]) -> None:
     """In the table that it failed, below it the whole reason."""
     said = shown(points)
     last = [cells(line) for line in said.splitlines() if line.startswith("│")][-1]
-    assert ["b high", "failed", *6 * ["-"]] == last
+    assert ["b high", "failed", *6 * ["-"], ""] == last
     assert said.endswith("model=b load=high\nb does not fit on cpu.\n  try  another\n")
 
 
@@ -64,71 +66,141 @@ def test_text_begins_with_its_title_in_one_line(points: tuple[Point, ...]) -> No
     assert title == shown(points, title).splitlines()[0].rstrip()
 
 
-def test_text_of_thors_table_fits_100_columns(tmp_path: Path) -> None:
-    """Seven models with the longest names by two loads, with times of minutes, and nothing is cut."""
-    doubts = {"thorexp": {"unsupported_percentiles": ["p99_ttft_ms", "p99_tpot_ms", "p99_itl_ms"]}}
-    numbers = {column.key: 123_456.78 for column in COLUMNS} | {"output_throughput": 12_345.67} | doubts
+@pytest.mark.parametrize(("reason", "mark"), [(FEW, "?"), (CACHED, "!")], ids=["SUSPECT", "INVALID"])
+def test_text_of_thors_table_fits_100_columns(tmp_path: Path, reason: Reason, mark: str) -> None:
+    """Seven models with the longest names by two loads, with times of minutes, all in doubt, and nothing is cut."""
+    numbers = {column.key: 123_456.78 for column in COLUMNS} | {"output_throughput": 12_345.67}
+    doubt = replace(reason, metrics=("all",))
     seed = [(f"model={model}", f"load={load}") for model in THOR_SEED for load in ("high", "low")]
-    said = shown(tuple(a_point(tmp_path, *words, result=numbers) for words in seed))
-    assert (14, 14) == (len(seed), said.count("12345.67"))
-    assert 6 * 14 == said.count("123456.78")
-    assert max(map(len, said.splitlines())) <= 100
+    said = shown(tuple(a_point(tmp_path, *words, result=numbers, reasons=(doubt,)) for words in seed))
+    lines = [line for line in said.splitlines() if line[0] in "┏┃┡│└"]
+    assert (14, 14) == (len(seed), said.count(f"│12345.67{mark}"))
+    assert 6 * 14 == said.count(f"│123456.78{mark}")
+    assert 14 == sum(line.endswith(f"│{reason.standing}│") for line in lines)
+    assert max(map(len, lines)) <= 100
     assert "…" not in said
 
 
 @pytest.fixture
 def doubted(tmp_path: Path) -> tuple[Point, ...]:
-    """Two of too few requests for their P99, of which one is the lowest, and two of enough."""
-    doubts = {"thorexp": {"unsupported_percentiles": ["p99_ttft_ms", "p99_e2el_ms"]}}
+    """Two of too few requests for their P99, of which one is the lowest, two of enough, and one from the cache."""
     return (
-        a_point(tmp_path, "load=a", result={"output_throughput": 40.0, "p99_ttft_ms": 5.0, **doubts}),
+        a_point(tmp_path, "load=a", result={"output_throughput": 40.0, "p99_ttft_ms": 5.0}, reasons=(FEW,)),
         a_point(tmp_path, "load=b", result={"output_throughput": 30.0, "p99_ttft_ms": 6.0}),
-        a_point(tmp_path, "load=c", result={"output_throughput": 20.0, "p99_ttft_ms": 6.0, **doubts}),
+        a_point(tmp_path, "load=c", result={"output_throughput": 20.0, "p99_ttft_ms": 6.0}, reasons=(FEW,)),
         a_point(tmp_path, "load=d", result={"output_throughput": 10.0, "p99_ttft_ms": 7.0}),
+        a_point(tmp_path, "load=e", result={"output_throughput": 99.0, "p99_ttft_ms": 1.0}, reasons=(CACHED,)),
     )
 
 
-EXPLAINED = "? fewer requests than the percentile needs, or a load that was stopped\n"
+EXPLAINED = "* best of the numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report\n"
 
 
-def test_text_doubts_a_percentile_of_too_few_requests(doubted: tuple[Point, ...]) -> None:
-    """With a mark, and without a star, were it as low as the best."""
+def said_of(points: tuple[Point, ...], said_by: str) -> str:
+    return shown(points) if said_by == "text" else markdown(table(points), "a title")
+
+
+def test_text_marks_what_is_not_valid(doubted: tuple[Point, ...]) -> None:
+    """Without a star, were it as low as the best; and the row by its worst."""
     lines = [cells(line) for line in shown(doubted).splitlines() if line.startswith("│")]
-    assert ["5.00?", "6.00*", "6.00?", "7.00"] == [line[3] for line in lines]
-    assert "40.00*" == lines[0][1]
+    assert ["5.00?", "6.00*", "6.00?", "7.00", "1.00!"] == [line[3] for line in lines]
+    assert ["40.00*", "30.00", "20.00", "10.00", "99.00!"] == [line[1] for line in lines]
+    assert ["SUSPECT", "VALID", "SUSPECT", "VALID", "INVALID"] == [line[8] for line in lines]
 
 
-def test_markdown_doubts_a_percentile_of_too_few_requests(doubted: tuple[Point, ...]) -> None:
-    """With a mark, and not in bold."""
-    lines = [cells(line, "|") for line in markdown(table(doubted), "a title").splitlines()[4:8]]
-    assert ["5.00?", "**6.00**", "6.00?", "7.00"] == [line[3] for line in lines]
+def test_markdown_marks_what_is_not_valid(doubted: tuple[Point, ...]) -> None:
+    """And not in bold."""
+    lines = [cells(line, "|") for line in markdown(table(doubted), "a title").splitlines()[4:9]]
+    assert ["5.00?", "**6.00**", "6.00?", "7.00", "1.00!"] == [line[3] for line in lines]
+    assert ["SUSPECT", "VALID", "SUSPECT", "VALID", "INVALID"] == [line[8] for line in lines]
 
 
-def test_markdown_doubts_the_median_of_repeats(tmp_path: Path) -> None:
+def test_markdown_marks_the_median_of_repeats(tmp_path: Path) -> None:
     """5 and 7: behind half the interval, which is t · √2 / √2."""
-    doubts = {"thorexp": {"unsupported_percentiles": ["p99_ttft_ms"]}}
-    repeats = (a_point(tmp_path, "load=a", result={"p99_ttft_ms": ms, **doubts}) for ms in (5.0, 7.0))
+    repeats = (a_point(tmp_path, "load=a", result={"p99_ttft_ms": ms}, reasons=(FEW,)) for ms in (5.0, 7.0))
     assert "| 6.00 ± 12.71? |" in markdown(table(tuple(repeats)), "a title")
 
 
+def test_what_nobody_judged_is_marked(tmp_path: Path) -> None:
+    """As SUSPECT, with a dash for the verdict that nobody spoke."""
+    said = shown((an_unjudged_point(tmp_path, "load=a", result=FAST),))
+    (line,) = [cells(line) for line in said.splitlines() if line.startswith("│")]
+    assert ("300.00?", "-") == (line[1], line[8])
+
+
 @pytest.mark.parametrize("said_by", ["text", "markdown"])
-def test_the_mark_of_doubt_is_explained_once(doubted: tuple[Point, ...], said_by: str) -> None:
+def test_the_marks_are_explained_once(doubted: tuple[Point, ...], said_by: str) -> None:
     """Below the table."""
-    said = shown(doubted) if said_by == "text" else markdown(table(doubted), "a title")
+    said = said_of(doubted, said_by)
     assert 1 == said.count(EXPLAINED)
     assert said.index("7.00") < said.index(EXPLAINED)
 
 
-@pytest.mark.parametrize("keys", [[], ["p99_e2el_ms"], ["p99_itl_ms"]], ids=["none", "no column", "no value"])
-def test_what_is_not_shown_needs_no_explanation(tmp_path: Path, keys: list[str]) -> None:
-    """Where no value of the table is doubted."""
-    point = a_point(tmp_path, "load=a", result={**FAST, "thorexp": {"unsupported_percentiles": keys}})
-    assert "?" not in shown((point,))
+@pytest.mark.parametrize("said_by", ["text", "markdown"])
+def test_a_reason_is_said_once_with_the_points_that_it_speaks_against(doubted: tuple[Point, ...], said_by: str) -> None:
+    """In the order of the table, with its evidence."""
+    said = said_of(doubted, said_by)
+    few = "? few_samples: load=a, load=c: P99 of 10 values: p99_ttft_ms\n"
+    cached = "! prefix_cache_hits: load=e: 96 of 128 prompt tokens\n"
+    assert f"{EXPLAINED}{few}{cached}" in said
+    assert 1 == said.count("few_samples")
+
+
+def test_the_same_reason_on_other_grounds_is_said_apart(tmp_path: Path) -> None:
+    """Each with its own evidence."""
+    other = replace(FEW, evidence="P99 of 20 values: p99_ttft_ms")
+    points = (a_point(tmp_path, f"load={i}", result=FAST, reasons=(each,)) for i, each in enumerate((FEW, other)))
+    said = shown(tuple(points))
+    assert "? few_samples: load=0: P99 of 10 values: p99_ttft_ms\n" in said
+    assert "? few_samples: load=1: P99 of 20 values: p99_ttft_ms\n" in said
+
+
+@pytest.mark.parametrize("said_by", ["text", "markdown"])
+def test_answers_of_other_lengths_are_said(tmp_path: Path, said_by: str) -> None:
+    """128 tokens of one request and 100 of another; which of them is wrong nobody knows."""
+    asked = {"num_prompts": 1, "completed": 1, "thorexp": {"planned_output_tokens": 128}}
+    points = tuple(
+        a_point(tmp_path, f"load={i}", result={**FAST, **asked, "total_output_tokens": tokens})
+        for i, tokens in enumerate((128, 100))
+    )
+    said = said_of(points, said_by)
+    assert "? output_lengths_differ: load=0, load=1: 100.00 tokens an answer at load=1, 128.00 at load=0; try: " in said
+
+
+@pytest.mark.parametrize("said_by", ["text", "markdown"])
+def test_nothing_to_judge_needs_no_explanation(said_by: str) -> None:
+    """Where every point failed."""
+    assert "INVALID" not in said_of((a_failed_point("load=a"),), said_by)
+
+
+def test_csv_has_verdict_and_reasons(doubted: tuple[Point, ...]) -> None:
+    """By name, empty without."""
+    assert [("SUSPECT", "few_samples"), ("VALID", ""), ("SUSPECT", "few_samples"), ("VALID", "")] == [
+        (row["verdict"], row["reasons"]) for row in csv_rows(doubted)[:4]
+    ]
+
+
+def test_csv_has_the_worst_reason_first(tmp_path: Path) -> None:
+    """Several in one cell, as directories are."""
+    (row,) = csv_rows((a_point(tmp_path, "load=a", result=FAST, reasons=(FEW, CACHED)),))
+    assert ("INVALID", "prefix_cache_hits;few_samples") == (row["verdict"], row["reasons"])
+
+
+def test_csv_of_what_failed_has_no_verdict() -> None:
+    """Nor has it reasons: there is no number to believe."""
+    (row,) = csv_rows((a_failed_point("load=a"),))
+    assert ("", "") == (row["verdict"], row["reasons"])
+
+
+def test_csv_of_what_nobody_judged_has_a_dash(tmp_path: Path) -> None:
+    """Which is no VALID."""
+    (row,) = csv_rows((an_unjudged_point(tmp_path, "load=a", result=FAST),))
+    assert ("-", "") == (row["verdict"], row["reasons"])
 
 
 def test_csv_has_a_doubted_percentile_as_a_number(doubted: tuple[Point, ...]) -> None:
     """Without a mark."""
-    assert ["5.0", "6.0", "6.0", "7.0"] == [row["p99_ttft_ms"] for row in csv_rows(doubted)]
+    assert ["5.0", "6.0", "6.0", "7.0", "1.0"] == [row["p99_ttft_ms"] for row in csv_rows(doubted)]
 
 
 def test_text_shows_a_value_in_brackets(tmp_path: Path) -> None:
@@ -148,29 +220,30 @@ def test_text_is_plain_wherever_it_is_made(points: tuple[Point, ...], monkeypatc
 def test_repeats_that_disagree_are_said(tmp_path: Path, said_by: str) -> None:
     """100 and 110 tokens/s lie 9.5 % of 105 apart; 20.0 and 20.2 ms are close enough."""
     results = ({"output_throughput": rate, "median_tpot_ms": ms} for rate, ms in ((100.0, 20.0), (110.0, 20.2)))
-    points = tuple(a_point(tmp_path, "load=a", result=result) for result in results)
-    said = shown(points) if said_by == "text" else markdown(table(points), "title")
-    assert "load=a: 2 repeats differ by more than 5 %: tok/s 9.5 %\n" in said
+    said = said_of(tuple(a_point(tmp_path, "load=a", result=result) for result in results), said_by)
+    assert "? repeats_disagree: load=a: output_throughput 9.5 %; try: more repeats" in said
 
 
 def test_markdown_marks_the_best_in_bold(points: tuple[Point, ...]) -> None:
     """A title, then a table that any renderer takes."""
     title, _, heads, rule, *lines = markdown(table(points), "a title").splitlines()
-    assert ("a title", 8, 8) == (title, len(cells(heads, "|")), len(cells(rule, "|")))
-    assert ["model=a load=high", "**300.00**", "90.50", "-", "40.00", "-", "-", "-"] == cells(lines[0], "|")
-    assert ["model=a load=low", "100.00", "**30.25**", "-", "**20.00**", "-", "-", "-"] == cells(lines[1], "|")
+    assert ("a title", 9, 9) == (title, len(cells(heads, "|")), len(cells(rule, "|")))
+    assert ["model=a load=high", "**300.00**", "90.50", "-", "40.00", *3 * ["-"], "VALID"] == cells(lines[0], "|")
+    assert ["model=a load=low", "100.00", "**30.25**", "-", "**20.00**", *3 * ["-"], "VALID"] == cells(lines[1], "|")
 
 
 def test_markdown_has_failed_rows_last_with_why(points: tuple[Point, ...]) -> None:
     """The reason as it is laid out, below the table."""
     said = markdown(table(points), "a title")
-    assert "| model=b load=high | failed | - | - | - | - | - | - |\n\n```\nmodel=b load=high\nb does not fit" in said
+    assert "| model=b load=high | failed | - | - | - | - | - | - |  |\n\n```\n" in said
+    assert "```\nmodel=b load=high\nb does not fit" in said.replace(EXPLAINED, "")
     assert said.endswith("  try  another\n```\n")
 
 
-def test_markdown_without_remarks_is_a_table_alone(tmp_path: Path) -> None:
+def test_markdown_without_remarks_is_a_table_alone() -> None:
     """No empty block of remarks."""
-    assert "```" not in markdown(table((a_point(tmp_path, "load=a", result=FAST),)), "a title")
+    not_run = Point(("load=a",), "load=a", None, "not run")
+    assert "```" not in markdown(table((not_run,)), "a title")
 
 
 def test_markdown_keeps_a_bar_in_its_cell(tmp_path: Path) -> None:
@@ -243,6 +316,37 @@ def test_the_frontiers_line_leaves_out_what_is_beaten(tmp_path: Path) -> None:
     )
     data = plot(tuple(points)).rpartition("Plotly.newPlot(")[2]
     assert '"x":[50.0,25.0],"y":[200.0,300.0]' in data
+
+
+def test_the_frontiers_line_leaves_out_what_is_invalid(tmp_path: Path) -> None:
+    """It would beat the others by far; it is shown, as a cross, and what is SUSPECT hollow."""
+    fast, suspect, good = ((10.0, 900.0), (20.0, 200.0), (40.0, 300.0))
+    doubts = ((fast, (CACHED,)), (suspect, (replace(FEW, metrics=("tpot",)),)), (good, ()))
+    points = (
+        a_point(tmp_path, f"load={i}", result={"median_tpot_ms": tpot, "output_throughput": rate}, reasons=reasons)
+        for i, ((tpot, rate), reasons) in enumerate(doubts)
+    )
+    data = plot(tuple(points)).rpartition("Plotly.newPlot(")[2]
+    assert '"x":[50.0,25.0],"y":[200.0,300.0]' in data
+    assert '"x":[25.0,50.0,100.0],"y":[300.0,200.0,900.0]' in data
+    assert '"symbol":["circle","circle-open","x"]' in data
+
+
+@pytest.mark.parametrize("word", ["throughput", "tpot"])
+def test_a_place_is_as_well_as_the_worse_of_its_numbers(tmp_path: Path, word: str) -> None:
+    """TPOT and throughput make it."""
+    doubt = replace(CACHED, metrics=(word,))
+    assert '"symbol":["x"]' in plot((a_point(tmp_path, "load=a", result=FAST, reasons=(doubt,)),))
+
+
+def test_a_place_that_nobody_judged_is_hollow(tmp_path: Path) -> None:
+    """As what is SUSPECT."""
+    assert '"symbol":["circle-open"]' in plot((an_unjudged_point(tmp_path, "load=a", result=FAST),))
+
+
+def test_a_number_that_makes_no_place_does_not_mark_it(tmp_path: Path) -> None:
+    """TTFT is not in the plot."""
+    assert '"symbol":["circle"]' in plot((a_point(tmp_path, "load=a", result=FAST, reasons=(FEW,)),))
 
 
 @pytest.mark.parametrize("result", [{"output_throughput": 300.0}, {"median_tpot_ms": 40.0}, {}], ids=str)

@@ -80,6 +80,18 @@ def test_a_job_that_fits_is_not_refused() -> None:
     assert job.refused is None
 
 
+def test_a_job_has_what_is_believed_of_it() -> None:
+    """As typed, for each of its repeats: a table of what was measured before heeds it."""
+    jobs = composed("sweep.repeats=2", "verdict.accept=[drift]", "verdict.spread=0.2")
+    assert 2 * [(["drift"], 0.2)] == [(job.believed.accept, job.believed.spread) for job in jobs]
+
+
+def test_what_is_believed_makes_no_other_point() -> None:
+    """What was measured is judged anew, and not measured."""
+    (plain,), (believed,) = composed("load=low"), composed("load=low", "verdict.accept=[drift]", "verdict.spread=0.2")
+    assert plain.point == believed.point
+
+
 def test_a_wrong_job_is_not_composed() -> None:
     """What no board could make right ends the sweep before it begins."""
     with pytest.raises(ConfigError, match=r"load\.num_prompts"):

@@ -1,16 +1,19 @@
 """A sweep that has ended, as rows."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sweep.makers import a_failed_point, a_point, a_run_dir
+from tests.sweep.makers import CACHED, FEW, THRESHOLDS, a_failed_point, a_point, a_run_dir, an_unjudged_point
+from thorexp.measure.verdict import Reason, Standing, Thresholds, Verdict
 from thorexp.rundir import RunDir
-from thorexp.sweep.summary import COLUMNS, Point, Row, best, disagreements, rows
+from thorexp.sweep.summary import COLUMNS, Point, Row, best, rows
 
 KEYS = [column.key for column in COLUMNS]
+SUSPECT: Standing = "SUSPECT"
+INVALID: Standing = "INVALID"
 
 
 def fast(tokens_per_s: float, **others: float | None) -> dict[str, Any]:
@@ -111,53 +114,186 @@ def test_a_row_that_is_alone_is_not_the_best(tmp_path: Path) -> None:
     assert {"output_throughput": 20.0} == best(table(*points))
 
 
+def test_a_row_is_valid_that_nothing_speaks_against(tmp_path: Path) -> None:
+    """Judged, and found good."""
+    (row,) = table(a_point(tmp_path, "load=a", result=fast(10.0)))
+    assert Verdict() == row.verdict
+
+
+def test_a_row_without_values_has_no_verdict() -> None:
+    """There is nothing to believe."""
+    (row,) = table(a_failed_point("load=a"))
+    assert row.verdict is None
+
+
+def test_a_reason_against_one_repeat_speaks_against_the_row(tmp_path: Path) -> None:
+    """The number is made of that repeat too."""
+    result = fast(10.0, p99_ttft_ms=5.0)
+    (row,) = table(*(a_point(tmp_path, "load=a", result=result, reasons=reasons) for reasons in ((), (FEW,))))
+    assert ("VALID", "SUSPECT") == (row.standing_of("output_throughput"), row.standing_of("p99_ttft_ms"))
+
+
+def test_a_reason_against_several_repeats_is_one(tmp_path: Path) -> None:
+    """The worst of its kind: of 1 failure in 20 and of 4, the 4."""
+    one, four = (
+        Reason("failed_requests", standing, ("all",), f"{count} of 20 requests failed", "server.log")
+        for count, standing in ((1, SUSPECT), (4, INVALID))
+    )
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(10.0), reasons=(each,)) for each in (one, four)))
+    assert Verdict((four,)) == row.verdict
+
+
+def test_a_kind_touches_what_it_touches_in_any_repeat(tmp_path: Path) -> None:
+    """P99 of TTFT in one, of ITL in the other."""
+    kinds = (FEW, replace(FEW, metrics=("p99_itl_ms",)))
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(10.0), reasons=(each,)) for each in kinds))
+    assert ("SUSPECT", "SUSPECT", "VALID") == tuple(
+        row.standing_of(key) for key in ("p99_ttft_ms", "p99_itl_ms", "p99_tpot_ms")
+    )
+    assert row.verdict is not None
+    assert ["few_samples"] == [reason.name for reason in row.verdict.reasons]
+
+
 @pytest.mark.parametrize(
-    ("samples", "said"),
+    ("samples", "evidence"),
     [
-        ((100.0, 105.0), ()),  # 5 of 102.5 are 4.9 %
-        ((100.0, 100.0, 105.0), ()),  # 5 % of the median are not more than 5 %
-        ((100.0, 100.0, 106.0), ("tok/s 6.0 %",)),
-        ((100.0,), ()),
+        ((100.0, 105.0), None),  # 5 of 102.5 are 4.9 %
+        ((100.0, 100.0, 105.0), None),  # 5 % of the median are not more than 5 %
+        ((100.0, 100.0, 106.0), "output_throughput 6.0 %"),
+        ((100.0,), None),
     ],
     ids=str,
 )
-def test_repeats_that_spread_more_than_5_percent_are_said(
-    tmp_path: Path, samples: tuple[float, ...], said: tuple[str, ...]
+def test_repeats_that_spread_more_than_5_percent_disagree(
+    tmp_path: Path, samples: tuple[float, ...], evidence: str | None
 ) -> None:
     """Largest less smallest, over the median."""
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each)) for each in samples))
-    assert said == disagreements(row)
+    assert row.verdict is not None
+    found = {reason.name: reason.evidence for reason in row.verdict.reasons}
+    assert ({} if evidence is None else {"repeats_disagree": evidence}) == found
 
 
-def doubting(*keys: str, **values: float) -> dict[str, Any]:
-    """A result that says which of its percentiles its sample does not support."""
-    return {**values, "thorexp": {"unsupported_percentiles": list(keys)}}
+def test_repeats_that_disagree_are_suspect_where_they_do(tmp_path: Path) -> None:
+    """10 and 20 tokens/s, with a TTFT of 5 ms twice."""
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each, median_ttft_ms=5.0)) for each in (10.0, 20.0)))
+    assert ("SUSPECT", "VALID") == (row.standing_of("output_throughput"), row.standing_of("median_ttft_ms"))
 
 
-def test_a_row_says_which_percentiles_too_few_requests_made(tmp_path: Path) -> None:
-    """Those that any of its repeats names; their values are there all the same."""
-    first = a_point(tmp_path, "load=a", result=doubting("p99_ttft_ms", p99_ttft_ms=5.0))
-    second = a_point(tmp_path, "load=a", result=doubting("p99_ttft_ms", "p99_itl_ms", p99_ttft_ms=7.0))
-    (row,) = table(first, second)
-    assert (frozenset({"p99_ttft_ms", "p99_itl_ms"}), (5 + 7) / 2) == (
-        row.unsupported,
-        row.values["p99_ttft_ms"].median,
-    )
+@pytest.mark.parametrize(("spread", "standing"), [(0.3, "VALID"), (0.2, "SUSPECT")])
+def test_how_far_repeats_may_differ_is_what_their_verdict_says(tmp_path: Path, spread: float, standing: str) -> None:
+    """Of 9 and 11 tokens/s a fifth of 10, and a hair more; `verdict.spread` was typed for the job."""
+    believed = replace(THRESHOLDS, spread=spread)
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), believed=believed) for each in (9.0, 11.01)))
+    assert standing == row.standing_of("output_throughput")
 
 
-@pytest.mark.parametrize(
-    "ours", [{}, {"thorexp": None}, {"thorexp": {}}, {"thorexp": {"unsupported_percentiles": None}}], ids=str
-)
-def test_a_result_that_says_nothing_of_it_is_not_doubted(tmp_path: Path, ours: dict[str, Any]) -> None:
-    """Results of before it was said."""
-    (row,) = table(a_point(tmp_path, "load=a", result={"p99_ttft_ms": 5.0, **ours}))
-    assert (frozenset(), ["p99_ttft_ms"]) == (row.unsupported, list(row.comparable))
+def test_repeats_that_may_disagree_are_valid(tmp_path: Path) -> None:
+    """`verdict.accept` was typed for the job."""
+    believed = replace(THRESHOLDS, accept=["repeats_disagree"])
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), believed=believed) for each in (10.0, 20.0)))
+    assert row.verdict is not None
+    assert ("VALID", ()) == (row.verdict.standing, row.verdict.reasons)
 
 
-def test_a_percentile_of_too_few_requests_is_not_the_best(tmp_path: Path) -> None:
-    """Of 5, 6 and 7 ms the 6 are: the 5 may be chance."""
+def a_point_that_accepts_few(folder: Path, *, now: Thresholds | None) -> Point:
+    """Judged with verdict.accept=[few_samples], and looked at again as of now."""
+    point = a_point(folder, "load=a", result=fast(10.0), now=now)
+    assert point.directory is not None
+    judged = Verdict((), (FEW,)).as_json() | {"thresholds": asdict(replace(THRESHOLDS, accept=["few_samples"]))}
+    RunDir(point.directory).write_json("verdict.json", judged)
+    return point
+
+
+def test_what_a_repeat_accepts_does_not_count(tmp_path: Path) -> None:
+    """Its own verdict has it apart."""
+    (row,) = table(a_point_that_accepts_few(tmp_path, now=None))
+    assert Verdict() == row.verdict
+
+
+def test_what_is_accepted_no_more_counts_again(tmp_path: Path) -> None:
+    """It was found when it was measured, and is kept."""
+    (row,) = table(a_point_that_accepts_few(tmp_path, now=THRESHOLDS))
+    assert Verdict((FEW,)) == row.verdict
+
+
+def test_what_is_still_accepted_does_not_count(tmp_path: Path) -> None:
+    """Then and now."""
+    (row,) = table(a_point_that_accepts_few(tmp_path, now=replace(THRESHOLDS, accept=["few_samples"])))
+    assert Verdict() == row.verdict
+
+
+def test_what_is_accepted_since_does_not_count(tmp_path: Path) -> None:
+    """Of two reasons that counted when it was measured, the other still does."""
+    now = replace(THRESHOLDS, accept=["few_samples"])
+    (row,) = table(a_point(tmp_path, "load=a", result=fast(10.0), reasons=(CACHED, FEW), now=now))
+    assert Verdict((CACHED,)) == row.verdict
+
+
+def test_what_is_accepted_since_counts_for_all_repeats(tmp_path: Path) -> None:
+    """Whichever of them it speaks against."""
+    now = replace(THRESHOLDS, accept=["few_samples"])
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(10.0), reasons=each, now=now) for each in ((), (FEW,))))
+    assert Verdict() == row.verdict
+
+
+def test_what_is_accepted_since_counts_though_the_first_repeat_failed(tmp_path: Path) -> None:
+    """What is believed of the others does not depend on it."""
+    now = replace(THRESHOLDS, accept=["few_samples"])
+    (row,) = table(a_failed_point("load=a"), a_point(tmp_path, "load=a", result=fast(10.0), reasons=(FEW,), now=now))
+    assert Verdict() == row.verdict
+
+
+@pytest.mark.parametrize(("spread", "standing"), [(0.3, "VALID"), (0.2, "SUSPECT")])
+def test_how_far_repeats_may_differ_is_what_is_believed_now(tmp_path: Path, spread: float, standing: str) -> None:
+    """Of 9 and 11 tokens/s a fifth of 10, and a hair more, whatever was typed when they were measured."""
+    then, now = replace(THRESHOLDS, spread=0.5 - spread), replace(THRESHOLDS, spread=spread)
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(x), believed=then, now=now) for x in (9.0, 11.01)))
+    assert standing == row.standing_of("output_throughput")
+
+
+def test_repeats_that_may_disagree_now_are_valid(tmp_path: Path) -> None:
+    """10 and 20 tokens/s, with verdict.accept=[repeats_disagree] typed since."""
+    now = replace(THRESHOLDS, accept=["repeats_disagree"])
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), now=now) for each in (10.0, 20.0)))
+    assert Verdict() == row.verdict
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_what_nobody_judged_is_suspect(tmp_path: Path, repeats: int) -> None:
+    """Results of before there was a verdict, though another repeat has one."""
+    judged = [a_point(tmp_path, "load=a", result=fast(10.0)) for _ in range(repeats - 1)]
+    (row,) = table(*judged, an_unjudged_point(tmp_path, "load=a", result=fast(10.0)))
+    assert (None, "SUSPECT") == (row.verdict, row.standing_of("output_throughput"))
+    assert {} == row.comparable
+
+
+def test_an_invalid_throughput_comes_after_the_others(tmp_path: Path) -> None:
+    """However high; what failed comes after it all the same."""
     points = (
-        a_point(tmp_path, "load=a", result=doubting("p99_ttft_ms", p99_ttft_ms=5.0)),
+        a_failed_point("load=a"),
+        a_point(tmp_path, "load=b", result=fast(90.0), reasons=(CACHED,)),
+        a_point(tmp_path, "load=c", result=fast(80.0), reasons=(CACHED,)),
+        a_point(tmp_path, "load=d", result=fast(10.0)),
+    )
+    assert ["load=d", "load=b", "load=c", "load=a"] == [row.name for row in table(*points)]
+
+
+@pytest.mark.parametrize("standing", ["SUSPECT", "INVALID"])
+def test_a_throughput_keeps_its_place_unless_it_is_invalid(tmp_path: Path, standing: Standing) -> None:
+    """A doubtful one does; and so does a good one beside an INVALID TPOT."""
+    metrics = ("throughput",) if standing == "SUSPECT" else ("tpot",)
+    doubt = replace(FEW, standing=standing, metrics=metrics)
+    first = a_point(tmp_path, "load=a", result=fast(90.0), reasons=(doubt,))
+    assert ["load=a", "load=b"] == [row.name for row in table(first, a_point(tmp_path, "load=b", result=fast(10.0)))]
+
+
+@pytest.mark.parametrize("standing", ["SUSPECT", "INVALID"])
+def test_a_number_that_is_not_valid_is_not_the_best(tmp_path: Path, standing: Standing) -> None:
+    """Of 5, 6 and 7 ms the 6 are: the 5 may be chance."""
+    doubt = replace(FEW, standing=standing)
+    points = (
+        a_point(tmp_path, "load=a", result={"p99_ttft_ms": 5.0}, reasons=(doubt,)),
         a_point(tmp_path, "load=b", result={"p99_ttft_ms": 6.0}),
         a_point(tmp_path, "load=c", result={"p99_ttft_ms": 7.0}),
     )
@@ -167,7 +303,87 @@ def test_a_percentile_of_too_few_requests_is_not_the_best(tmp_path: Path) -> Non
 def test_what_stands_beside_doubted_values_alone_is_not_the_best(tmp_path: Path) -> None:
     """There is nothing that it is better than."""
     points = (
-        a_point(tmp_path, "load=a", result=doubting("p99_ttft_ms", p99_ttft_ms=7.0)),
+        a_point(tmp_path, "load=a", result={"p99_ttft_ms": 7.0}, reasons=(FEW,)),
         a_point(tmp_path, "load=b", result={"p99_ttft_ms": 6.0}),
     )
     assert {} == best(table(*points))
+
+
+def answering(tokens: int, requests: int = 10, planned: int | None = 1280, inputs: int = 20_480) -> dict[str, Any]:
+    """A result of so many output tokens."""
+    return {
+        "num_prompts": 10,
+        "completed": requests,
+        "total_output_tokens": tokens,
+        "thorexp": {"planned_input_tokens": inputs, "planned_output_tokens": planned},
+    }
+
+
+def differing(*points: Point) -> list[Reason]:
+    """What is said against their rows for the lengths of their answers."""
+    reasons = [reason for row in table(*points) if row.verdict for reason in row.verdict.reasons]
+    return [reason for reason in reasons if reason.name == "output_lengths_differ"]
+
+
+def test_points_that_answered_at_other_lengths_are_said(tmp_path: Path) -> None:
+    """Of ten requests one served 1280 tokens, another 1000: 128 and 100 an answer."""
+    points = (
+        a_point(tmp_path, "load=a", result=answering(1280)),
+        a_point(tmp_path, "load=b", result=answering(1000)),
+        a_point(tmp_path, "load=c", result=answering(1280)),
+    )
+    (reason,) = set(differing(*points))
+    assert 3 == len(differing(*points))
+    assert "100.00 tokens an answer at load=b, 128.00 at load=a" == reason.evidence
+
+
+def test_points_that_answered_alike_are_not_said(tmp_path: Path) -> None:
+    """One of ten failed at the other: what it would have answered nobody knows, and that is its own reason."""
+    points = (
+        a_point(tmp_path, "load=a", result=answering(1280)),
+        a_point(tmp_path, "load=b", result=answering(1100, requests=9)),
+    )
+    assert [] == differing(*points)
+
+
+def test_points_of_another_load_are_not_compared(tmp_path: Path) -> None:
+    """Shorter answers were asked for."""
+    points = (
+        a_point(tmp_path, "load=a", result=answering(1280)),
+        a_point(tmp_path, "load=b", result=answering(640, planned=640)),
+    )
+    assert [] == differing(*points)
+
+
+def test_points_of_other_prompts_are_not_compared(tmp_path: Path) -> None:
+    """Ten requests for 1,280 tokens in all, of longer prompts: another load."""
+    points = (
+        a_point(tmp_path, "load=a", result=answering(1280)),
+        a_point(tmp_path, "load=b", result=answering(1000, inputs=10_240)),
+    )
+    assert [] == differing(*points)
+
+
+def test_answers_that_nobody_gave_a_length_are_not_compared(tmp_path: Path) -> None:
+    """They end when they like."""
+    points = (a_point(tmp_path, f"load={i}", result=answering(i, planned=None)) for i in (1280, 1000))
+    assert [] == differing(*points)
+
+
+def test_other_lengths_that_are_accepted_do_not_count(tmp_path: Path) -> None:
+    """With verdict.accept=[output_lengths_differ]."""
+    now = replace(THRESHOLDS, accept=["output_lengths_differ"])
+    points = (a_point(tmp_path, f"load={i}", result=answering(i), believed=now, now=now) for i in (1280, 1000))
+    assert [] == differing(*points)
+
+
+def test_a_point_that_failed_answered_nothing(tmp_path: Path) -> None:
+    """Its directory has no result; nor has one without a success a length."""
+    died = tmp_path / "died"
+    died.mkdir()
+    points = (
+        replace(a_failed_point("load=a"), directory=died),
+        a_point(tmp_path, "load=b", result=answering(0, requests=0)),
+        a_point(tmp_path, "load=c", result=answering(1280)),
+    )
+    assert [] == differing(*points)

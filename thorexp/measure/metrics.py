@@ -49,6 +49,7 @@ class Summary:
     them when a success came without usage. `unsent`: those of `failed` that never went out. `goodput_fraction`:
     good requests over all that were played, failures too; absent without an SLO or a request. `tokens_per_chunk`:
     above 1 where the server sends several at once, as with speculative decoding; absent where nobody counted.
+    `one_read_share`: of all gaps between chunks, those of 0, for both came in one read; absent without a gap.
     `stopped`: why the load was ended before its plan was. `errors`: the
     most common ones, in words.
     """
@@ -69,6 +70,7 @@ class Summary:
     max_output_tokens_per_s: float | None
     max_concurrent_requests: int | None
     tokens_per_chunk: float | None
+    one_read_share: float | None
     ttft_ms: Distribution | None
     tpot_ms: Distribution | None
     itl_ms: Distribution | None
@@ -166,6 +168,8 @@ def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary
     inputs = sum(said) if len(said) == len(good) else None
     outputs = sum(output_tokens(record) for record in good)
 
+    gaps = [gap for record in good for gap in itl_ns(record)]
+
     def in_ms(values: Sequence[float | int | None]) -> Distribution | None:
         return distribution([value / NS_PER_MS for value in values if value is not None], percentiles)
 
@@ -186,9 +190,10 @@ def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary
         max_output_tokens_per_s=peak_output_chunks_per_s(streamed),
         max_concurrent_requests=peak_concurrent_requests(good),
         tokens_per_chunk=tokens_per_chunk(streamed),
+        one_read_share=gaps.count(0) / len(gaps) if gaps else None,
         ttft_ms=in_ms([ttft_ns(record) for record in good]),
         tpot_ms=in_ms([tpot_ns(record) for record in good]),
-        itl_ms=in_ms([gap for record in good for gap in itl_ns(record)]),
+        itl_ms=in_ms(gaps),
         e2el_ms=in_ms([e2el_ns(record) for record in good]),
         client_queue_time_ms=in_ms([client_queue_ns(record) for record in good]),
         e2el_including_client_queue_ms=in_ms([queued_e2el_ns(record) for record in good]),

@@ -12,13 +12,14 @@ class Distribution:
     """Mean, median, standard deviation and percentiles of a sample, in the sample's unit.
 
     `std` divides by n (numpy's ddof 0). `percentiles` pairs each p with its value, linearly interpolated
-    (`numpy.percentile`), in the order asked for. The same as vLLM 0.33.0, `benchmarks/serve.py`.
+    (`numpy.percentile`), in the order asked for. The same as vLLM 0.33.0, `benchmarks/serve.py`. `std` is absent
+    where the sample itself is not known: in a published report.
     """
 
     count: int
     mean: float
     median: float
-    std: float
+    std: float | None
     percentiles: tuple[tuple[float, float], ...]
 
     @property

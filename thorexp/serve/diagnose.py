@@ -1,11 +1,12 @@
 """Why a server died: from its log to a cause and a remedy. Pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from thorexp.serve.log_lines import LONGEST, stripped
+
 LAST_LINES = 8
-LONGEST = 300
 SIGKILL = -9
 
 
@@ -68,9 +69,6 @@ LACKS_MEMORY = re.compile(
     r"Worker proc \S+ died unexpectedly.*: -9"
 )
 
-PREFIX = re.compile(
-    r"^\s*(?:\([\w.]+ ?pid=\d+\)\s*)?(?:(?:DEBUG|INFO|WARNING|ERROR|CRITICAL) \d\d-\d\d [\d:]+ (?:\[[^\]]+\] ?)?)?"
-)
 # Pydantic says what is wrong on the line after its exception.
 EXCEPTION = re.compile(r"^(?:[\w.]*(?:Error|Exception|Interrupt)\b|Value error, ).*")
 CHATTER = re.compile(r"^\s*(?:\([\w.]+ ?pid=\d+\)\s*)?(?:DEBUG|INFO) \d\d-\d\d |.*\] Dumping ")
@@ -81,9 +79,9 @@ GENERIC = re.compile(r"Engine core initialization failed|EngineDeadError|EngineC
 def diagnose(log: str, returncode: int | None) -> Diagnosis:
     """The cause and what to try. `returncode`: negative for a signal, absent if it is not known."""
     printed = [line for line in log.splitlines() if not NOISE.match(line)]
-    last = tuple(line[:LONGEST] for line in _stripped(printed)[-LAST_LINES:])
+    last = tuple(line[:LONGEST] for line in stripped(printed)[-LAST_LINES:])
     # vLLM prints its whole config, with the names of everything that could be wrong.
-    lines = _stripped(line for line in printed if not CHATTER.match(line))
+    lines = stripped(line for line in printed if not CHATTER.match(line))
     for pattern, remedy in KNOWN:
         if found := _last_match(re.compile(pattern), lines):
             memory = LACKS_MEMORY.search(found.string) is not None
@@ -98,10 +96,6 @@ def diagnose(log: str, returncode: int | None) -> Diagnosis:
     exceptions = [line for line in lines if EXCEPTION.match(line)]
     telling = [line for line in exceptions if not GENERIC.search(line)]
     return Diagnosis(next(reversed(telling or exceptions or lines), "it printed nothing"), None, last)
-
-
-def _stripped(lines: Iterable[str]) -> list[str]:
-    return [stripped for line in lines if (stripped := PREFIX.sub("", line).strip())]
 
 
 def _last_match(pattern: re.Pattern[str], lines: Sequence[str]) -> re.Match[str] | None:

@@ -14,21 +14,29 @@ from thorexp.serve.guard import die_with_parent
 
 HELP_TIMEOUT_S = 300
 
-# Finds vLLM's version without importing it, which takes seconds and a GPU's driver.
+# Finds the versions of vLLM and torch without importing them, which takes seconds and a GPU's driver. torch's file
+# knows what it was built for ("2.9.0+cu130"), which its metadata may lack.
 PROBE = """
 import importlib.util, pathlib, re
-spec = importlib.util.find_spec("vllm")
-text = (pathlib.Path(spec.origin).parent / "_version.py").read_text()
-print(re.search(r"^__version__ = .*?['\\"]([^'\\"]+)['\\"]", text, re.M)[1])
+def version(package, file):
+    spec = importlib.util.find_spec(package)
+    text = (pathlib.Path(spec.origin).parent / file).read_text()
+    return re.search(r"^__version__ = .*?['\\"]([^'\\"]+)['\\"]", text, re.M)[1]
+print(version("vllm", "_version.py"))
+try:
+    print(version("torch", "version.py"))
+except Exception:
+    pass
 """
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFlags:
-    """Every `--flag` and `--no-flag` that one vLLM takes."""
+    """Every `--flag` and `--no-flag` that one vLLM takes. `torch`: the version beside it; absent if none is found."""
 
     version: str
     flags: frozenset[str]
+    torch: str | None = None
 
 
 def known_flags(command: tuple[str, ...], cache_dir: Path) -> KnownFlags:
@@ -42,23 +50,24 @@ def known_flags(command: tuple[str, ...], cache_dir: Path) -> KnownFlags:
             ("or", "server.command=\"'/path/to/python -m vllm.entrypoints.openai.api_server'\""),
             ("or", "server=attach server.base_url=http://host:8000 for a server that runs already"),
         )
-    version = _version(Path(executable), command)
+    version, torch = _versions(Path(executable), command)
     digest = hashlib.sha256(repr((executable, command[1:], version)).encode()).hexdigest()[:16]
     cache = cache_dir / f"flags-{version}-{digest}.json"
     flags = _remembered(cache)
     if flags is None:
         flags = _flags_in(_help(command))
         _write(cache, sorted(flags))
-    return KnownFlags(version, flags)
+    return KnownFlags(version, flags, torch)
 
 
-def _version(executable: Path, command: tuple[str, ...]) -> str:
-    """By the interpreter that the command runs on; for a wrapper of another kind, by the file itself."""
+def _versions(executable: Path, command: tuple[str, ...]) -> tuple[str, str | None]:
+    """Of vLLM and torch, by the interpreter that the command runs on; of other wrappers, by the file itself."""
     python = _interpreter(executable)
     if python is not None:
         said = _run([*python, "-c", PROBE])
         if said.returncode == 0:
-            return said.stdout.strip()
+            vllm, *torch = said.stdout.split()
+            return vllm, next(iter(torch), None)
         if command[1:2] == ("-m",) and "".join(command[2:3]).startswith("vllm"):
             raise ConfigError(
                 f"{executable} has no vLLM.",
@@ -67,7 +76,7 @@ def _version(executable: Path, command: tuple[str, ...]) -> str:
                 ("try", f"{executable} -m pip install vllm"),
             )
     stat = executable.stat()
-    return f"unknown-{stat.st_mtime_ns}-{stat.st_size}"
+    return f"unknown-{stat.st_mtime_ns}-{stat.st_size}", None
 
 
 def _interpreter(executable: Path) -> list[str] | None:

@@ -5,10 +5,8 @@ import re
 import time
 from dataclasses import dataclass
 
-from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
-
 from thorexp.serve.http import HttpError, post_json
+from thorexp.serve.metrics_page import totals, whole_labels
 
 _log = logging.getLogger(__name__)
 
@@ -46,29 +44,11 @@ def reset_prefix_cache(base_url: str) -> bool:
 
 def prefix_cache(metrics: str) -> PrefixCache | None:
     """The counters on a /metrics page, summed over engines; absent when it has none or is no such page."""
-    sums = {"vllm:prefix_cache_queries_total": 0.0, "vllm:prefix_cache_hits_total": 0.0}
-    seen = set()
-    for sample in _samples(metrics):
-        if sample.name in sums:
-            sums[sample.name] += sample.value
-            seen.add(sample.name)
-    if len(seen) < len(sums):
-        return None
-    queries, hits = sums.values()
-    return PrefixCache(int(queries), int(hits))
+    sums = totals(metrics)
+    queries, hits = sums.get("vllm:prefix_cache_queries_total"), sums.get("vllm:prefix_cache_hits_total")
+    return None if queries is None or hits is None else PrefixCache(int(queries), int(hits))
 
 
 def block_size(metrics: str) -> int | None:
     """Tokens of a block of the KV cache, as a /metrics page says; absent when it does not."""
-    for sample in _samples(metrics):
-        size = sample.labels.get("block_size", "")
-        if sample.name == "vllm:cache_config_info" and size.isdigit():
-            return int(size)
-    return None
-
-
-def _samples(metrics: str) -> list[Sample]:
-    try:
-        return [sample for family in text_string_to_metric_families(metrics) for sample in family.samples]
-    except ValueError:
-        return []
+    return next(iter(whole_labels(metrics, "vllm:cache_config_info", "block_size")), None)

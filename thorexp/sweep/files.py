@@ -8,23 +8,29 @@ from rich.table import Table
 from rich.text import Text
 
 from thorexp.measure.stats import Agreement, frontier
+from thorexp.measure.verdict import Reason, Standing
 from thorexp.sweep.page import page
-from thorexp.sweep.summary import COLUMNS, Column, Row, best, disagreements
+from thorexp.sweep.summary import COLUMNS, Column, Row, best
 
 ABSENT = "-"
+MARKS: Mapping[Standing, str] = {"VALID": "", "SUSPECT": "?", "INVALID": "!"}
+SYMBOLS: Mapping[Standing, str] = {"VALID": "circle", "SUSPECT": "circle-open", "INVALID": "x"}
+OF_SWEEPS = ("repeats_disagree", "output_lengths_differ")  # which no single report knows
+LEGEND = "* best of the numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report"
 
 
 def text(table: Sequence[Row], heading: str, title: str) -> str:
-    """One line a point, the best of each column marked with *, a percentile of too few requests with ?.
+    """One line a point, the best of each column marked with *, what is SUSPECT with ?, what is INVALID with !.
 
-    Then what disagrees, and why points failed.
+    Then the reasons, and why points failed.
     """
     grid = Table(padding=(0, 0), pad_edge=False)
     grid.add_column(Text(heading), overflow="fold")
     for column in COLUMNS:
         grid.add_column(column.heading, justify="right", no_wrap=True)
+    grid.add_column("verdict", no_wrap=True)
     for row in table:
-        grid.add_row(Text(_named(row.short, row)), *_cells(row, best(table), "{}*", "{} ", "{}?"))
+        grid.add_row(Text(_named(row.short, row)), *_cells(row, best(table), "{}*", "{} "), _standing(row))
     return page(title, grid, _remarks(table))
 
 
@@ -33,14 +39,11 @@ def markdown(table: Sequence[Row], title: str) -> str:
 
     Repeats are shown by their median ± half of the 95 % interval of their mean.
     """
-    heads = ("point", *(column.heading for column in COLUMNS))
-    lines = [title, "", _piped(heads), _piped(("---", *("---:" for _ in COLUMNS)))]
-    lines += [
-        _piped(
-            (_named(row.name, row).replace("|", "\\|"), *_cells(row, best(table), "**{}**", "{}", "{}?", _give_or_take))
-        )
-        for row in table
-    ]
+    heads = ("point", *(column.heading for column in COLUMNS), "verdict")
+    lines = [title, "", _piped(heads), _piped(("---", *("---:" for _ in COLUMNS), "---"))]
+    for row in table:
+        cells = _cells(row, best(table), "**{}**", "{}", _give_or_take)
+        lines.append(_piped((_named(row.name, row).replace("|", "\\|"), *cells, _standing(row))))
     remarks = list(_remarks(table))
     return "\n".join([*lines, *(["", "```", *remarks, "```"] if remarks else []), ""])
 
@@ -52,11 +55,18 @@ def as_csv(table: Sequence[Row]) -> str:
     """
     text = io.StringIO()
     keys = [f"{column.key}{suffix}" for column in COLUMNS for suffix in ("", "_spread", "_low", "_high")]
-    writer = csv.DictWriter(text, ["point", "state", "repeats", *keys, "error", "directories"], lineterminator="\n")
+    fields = ["point", "state", "repeats", "verdict", "reasons", *keys, "error", "directories"]
+    writer = csv.DictWriter(text, fields, lineterminator="\n")
     writer.writeheader()
     for row in table:
         values = {key: value for column in COLUMNS for key, value in _numbers(column, row.values)}
-        rest = {"error": "\n".join(row.errors), "directories": ";".join(map(str, row.directories))}
+        reasons = ";".join(reason.name for reason in row.verdict.reasons) if row.verdict else None
+        rest = {
+            "verdict": _standing(row) or None,
+            "reasons": reasons,
+            "error": "\n".join(row.errors),
+            "directories": ";".join(map(str, row.directories)),
+        }
         writer.writerow({"point": row.name, "state": row.state, "repeats": _repeats(row), **values, **rest})
     return text.getvalue()
 
@@ -64,16 +74,18 @@ def as_csv(table: Sequence[Row]) -> str:
 def frontier_html(table: Sequence[Row], title: str) -> str | None:
     """Output tokens/s of the system against tokens/s per user (1000 / median TPOT in ms), in one HTML file.
 
-    The line joins the points that no other beats in both. Absent when no point has both numbers.
+    The line joins the points that no other beats in both, of those that are not INVALID. A hollow mark is SUSPECT,
+    a cross INVALID. Absent when no point has both numbers.
     """
     from plotly import graph_objects
 
-    shown = [(row.short, *place) for row in table if (place := _place(row)) is not None]
+    shown = [(row.short, *place, _standing_on_plot(row)) for row in table if (place := _place(row)) is not None]
     if not shown:
         return None
-    names, users, systems = zip(*shown, strict=True)
-    kept = frontier(list(zip(users, systems, strict=True)))
-    line = {"x": [users[i] for i in kept], "y": [systems[i] for i in kept]}
+    names, users, systems, standings = zip(*shown, strict=True)
+    believed = [(user, system) for _, user, system, standing in shown if standing != "INVALID"]
+    kept = frontier(believed)
+    line = {"x": [believed[i][0] for i in kept], "y": [believed[i][1] for i in kept]}
     plot = graph_objects.Figure(
         [
             graph_objects.Scatter(**line, mode="lines", name="frontier", hoverinfo="skip"),
@@ -81,6 +93,8 @@ def frontier_html(table: Sequence[Row], title: str) -> str | None:
                 x=users,
                 y=systems,
                 text=names,
+                hovertext=standings,
+                marker_symbol=[SYMBOLS[standing] for standing in standings],
                 mode="markers+text",
                 textposition="top center",
                 cliponaxis=False,
@@ -108,17 +122,27 @@ def _cells(
     best_of: Mapping[str, float],
     marked: str,
     unmarked: str,
-    doubted: str,
     shown: Callable[[Agreement], str] = lambda value: f"{value.median:.2f}",
 ) -> Iterator[str]:
     for column in COLUMNS:
         value = row.values.get(column.key)
         if value is None:
             yield unmarked.format(row.state if column is COLUMNS[0] else ABSENT)
-        elif column.key in row.unsupported:
-            yield doubted.format(shown(value))
+        elif mark := MARKS[row.standing_of(column.key)]:
+            yield f"{shown(value)}{mark}"
         else:
             yield (marked if best_of.get(column.key) == value.median else unmarked).format(shown(value))
+
+
+def _standing(row: Row) -> str:
+    """Nothing where there is no number to judge; `-` where nobody did."""
+    return (ABSENT if row.verdict is None else row.verdict.standing) if row.values else ""
+
+
+def _standing_on_plot(row: Row) -> Standing:
+    """The worse of the two numbers that make its place."""
+    standings = {row.standing_of("median_tpot_ms"), row.standing_of("output_throughput")}
+    return next(standing for standing in ("INVALID", "SUSPECT", "VALID") if standing in standings)
 
 
 def _give_or_take(value: Agreement) -> str:
@@ -129,14 +153,23 @@ def _give_or_take(value: Agreement) -> str:
 
 
 def _remarks(table: Sequence[Row]) -> Iterator[str]:
-    if any(row.values.keys() & row.unsupported & {column.key for column in COLUMNS} for row in table):
-        yield "? fewer requests than the percentile needs, or a load that was stopped"
-    for row in table:
-        if spreads := disagreements(row):
-            yield f"{row.name}: {_repeats(row)} repeats differ by more than 5 %: {', '.join(spreads)}"
+    if any(row.values for row in table):
+        yield LEGEND
+    yield from _reasons(table)
     for row in table:
         for error in row.errors:
             yield f"{row.name}\n{error}"
+
+
+def _reasons(table: Sequence[Row]) -> Iterator[str]:
+    """Each once, with the points that it speaks against."""
+    against: dict[Reason, list[str]] = {}
+    for row in table:
+        for reason in row.verdict.reasons if row.verdict else ():
+            against.setdefault(reason, []).append(row.name)
+    for reason, names in against.items():
+        tried = f"; try: {reason.remedy}" if reason.name in OF_SWEEPS else ""
+        yield f"{MARKS[reason.standing]} {reason.name}: {', '.join(names)}: {reason.evidence}{tried}"
 
 
 def _numbers(column: Column, values: Mapping[str, Agreement]) -> Iterator[tuple[str, float | None]]:

@@ -13,6 +13,7 @@ from thorexp.capacity import Capacity, capacity, check_fit
 from thorexp.compose import composed
 from thorexp.config import SweepConfig, TrackingConfig
 from thorexp.errors import ConfigError
+from thorexp.measure.verdict import Thresholds
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import RunDir
 
@@ -45,6 +46,7 @@ class ComposedJob:
     unchecked: bool
     sweep: SweepConfig
     tracking: TrackingConfig
+    believed: Thresholds
     dry_run: bool
 
 
@@ -131,6 +133,7 @@ def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, b
         unchecked=prepared.unchecked,
         sweep=config.sweep,
         tracking=config.tracking,
+        believed=config.verdict,
         dry_run=config.dry_run,
     )
 

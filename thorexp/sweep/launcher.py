@@ -200,7 +200,7 @@ def _point(job: ComposedJob, result: JobReturn | None, there: Mapping[str, RunDi
     """A job by its record; without one it has failed, or was not come to."""
     error = str(result._return_value) if result is not None and result.status is JobStatus.FAILED else None
     if job.point in there:
-        return Point(job.overrides, job.base, there[job.point].path, "finished", error)
+        return Point(job.overrides, job.base, there[job.point].path, "finished", error, job.believed)
     return Point(job.overrides, job.base, plan.directory / job.subdir, "not run" if result is None else "failed", error)
 
 

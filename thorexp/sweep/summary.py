@@ -1,15 +1,16 @@
 """A sweep that has ended, as rows: every point by what it measured, the best first."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from thorexp.measure.grounds.steadiness import lengths_differ, repeats_disagree
 from thorexp.measure.stats import Agreement, agreement
-from thorexp.rundir import RESULT, RunDir
+from thorexp.measure.verdict import Reason, Standing, Thresholds, Verdict, from_json, verdict
+from thorexp.rundir import RESULT, VERDICT, RunDir
 from thorexp.sweep.jobs import apart, apart_in_columns
 
-SPREAD = 0.05  # repeats that differ by more are no single number
 State = Literal["finished", "failed", "not run"]
 
 
@@ -38,6 +39,7 @@ class Point:
     """One job of the sweep: `base` is that of its first repeat, `error` absent when it finished and is tracked.
 
     `directory` is absent for a job that was not run. One that finished may have an error: MLflow did not take it.
+    `believed`: as of now, which what was judged before may have been judged without.
     """
 
     overrides: tuple[str, ...]
@@ -45,14 +47,15 @@ class Point:
     directory: Path | None
     state: State
     error: str | None = None
+    believed: Thresholds | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A point with its repeats. `values`: by the key of a column, absent where nothing was measured.
 
-    `short`: its name where the keys stand in the heading of a table. `unsupported`: keys of percentiles that the
-    sample of one of its repeats does not support.
+    `short`: its name where the keys stand in the heading of a table. `verdict`: on its repeats, each and together;
+    absent where nothing was measured. `accept`: names of reasons that do not count.
     """
 
     name: str
@@ -61,18 +64,23 @@ class Row:
     values: Mapping[str, Agreement]
     errors: tuple[str, ...]
     directories: tuple[Path, ...]
-    unsupported: frozenset[str] = frozenset()
+    verdict: Verdict | None = None
+    accept: tuple[str, ...] = ()
 
     @property
     def comparable(self) -> Mapping[str, Agreement]:
-        """Its values but those of unsupported percentiles."""
-        return {key: value for key, value in self.values.items() if key not in self.unsupported}
+        """Its values that no reason speaks against."""
+        return {key: value for key, value in self.values.items() if self.standing_of(key) == "VALID"}
+
+    def standing_of(self, key: str) -> Standing:
+        """Of one of its values; SUSPECT where nobody judged."""
+        return "SUSPECT" if self.verdict is None else self.verdict.of(key)
 
 
 def rows(points: Sequence[Point]) -> tuple[str, tuple[Row, ...]]:
     """The heading of their names, and one row a point, repeats together.
 
-    By falling output throughput, those without any last.
+    By falling output throughput, those where it is INVALID after the others, those without any last.
     """
     bases: dict[str, list[Point]] = {}
     for point in points:
@@ -80,13 +88,13 @@ def rows(points: Sequence[Point]) -> tuple[str, tuple[Row, ...]]:
     overrides = [repeats[0].overrides for repeats in bases.values()]
     heading, shorts = apart_in_columns(overrides)
     named = zip(apart(overrides), shorts, bases.values(), strict=True)
-    return heading, tuple(sorted((_row(*each) for each in named), key=_rank))
+    return heading, tuple(sorted(compared([_row(*each) for each in named]), key=_rank))
 
 
 def best(table: Sequence[Row]) -> dict[str, float]:
     """The best median of each column, by its key; nothing for a column that only one row has.
 
-    A percentile of too few requests is no better than another.
+    A number that is not VALID is no better than another.
     """
     found = {}
     for column in COLUMNS:
@@ -96,28 +104,67 @@ def best(table: Sequence[Row]) -> dict[str, float]:
     return found
 
 
-def disagreements(row: Row) -> tuple[str, ...]:
-    """What is said of a row whose repeats spread more than 5 %."""
-    return tuple(
-        f"{column.heading} {100 * value.spread:.1f} %"
-        for column in COLUMNS
-        if (value := row.values.get(column.key)) is not None and value.spread is not None and value.spread > SPREAD
-    )
+def compared(table: Sequence[Row]) -> Iterator[Row]:
+    """The rows, those of one load told where not all of them served answers of the same length.
+
+    Of loads that were answered to the last request: else other lengths may be those of what is missing.
+    """
+    loads: dict[tuple[Any, ...], dict[str, float]] = {}
+    for row in table:
+        for result in map(_result, row.directories if row.state == "finished" else ()):
+            asked, ours = result.get("num_prompts"), result.get("thorexp") or {}
+            planned = (ours.get("planned_input_tokens"), ours.get("planned_output_tokens"))
+            if asked and result.get("completed") == asked and planned[1] is not None:
+                loads.setdefault((asked, planned), {})[row.name] = result["total_output_tokens"] / result["completed"]
+    told = {name: lengths_differ(served) for served in loads.values() for name in served}
+    for row in table:
+        reason = told.get(row.name)
+        if row.verdict is None or reason is None or reason.name in row.accept:
+            yield row
+        else:
+            yield replace(row, verdict=row.verdict.with_reason(reason))
 
 
 def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
-    results = [_result(p.directory) for p in repeats if p.state == "finished" and p.directory is not None]
+    finished = [p.directory for p in repeats if p.state == "finished" and p.directory is not None]
+    results = [_result(directory) for directory in finished]
     measured = {column.key: [r[column.key] for r in results if r.get(column.key) is not None] for column in COLUMNS}
+    values = {key: value for key, sample in measured.items() if (value := agreement(sample)) is not None}
     states = {point.state for point in repeats}
+    believed = next((point.believed for point in repeats if point.believed is not None), None)
     return Row(
         name=name,
         short=short,
         state="failed" if "failed" in states else "not run" if "not run" in states else "finished",
-        values={key: value for key, sample in measured.items() if (value := agreement(sample)) is not None},
+        values=values,
         errors=tuple(dict.fromkeys(point.error for point in repeats if point.error is not None)),
         directories=tuple(point.directory for point in repeats if point.directory is not None),
-        unsupported=frozenset(key for result in results for key in _unsupported(result)),
+        verdict=_together([RunDir(directory) for directory in finished], values, believed),
+        accept=() if believed is None else tuple(believed.accept),
     )
+
+
+def _together(
+    repeats: Sequence[RunDir], values: Mapping[str, Agreement], believed: Thresholds | None
+) -> Verdict | None:
+    """On repeats: what speaks against any of them, each kind at its worst, and that they disagree.
+
+    A kind touches what it touches in any of them. What is accepted and how far repeats may differ is as `believed` now,
+    else as it was then. Absent without one, and where one has not been judged.
+    """
+    if not repeats or not all(run_dir.has(VERDICT) for run_dir in repeats):
+        return None
+    judged = [run_dir.read_json(VERDICT) for run_dir in repeats]
+    then = judged[0]["thresholds"]
+    spread, accept = (then["spread"], then["accept"]) if believed is None else (believed.spread, believed.accept)
+    disagree = repeats_disagree({key: value.spread for key, value in values.items()}, spread)
+    found = [from_json(each) for each in judged]
+    reasons = [reason for each in found for reason in (*each.reasons, *each.accepted)]
+    kinds: dict[str, Reason] = {}
+    for reason in verdict([*reasons, *(() if disagree is None else (disagree,))], accept).reasons:
+        worst = kinds.get(reason.name, reason)
+        kinds[reason.name] = replace(worst, metrics=tuple(dict.fromkeys((*worst.metrics, *reason.metrics))))
+    return verdict(kinds.values())
 
 
 def _result(directory: Path) -> dict[str, Any]:
@@ -125,14 +172,7 @@ def _result(directory: Path) -> dict[str, Any]:
     return dict(run_dir.read_json(RESULT))
 
 
-def _unsupported(result: Mapping[str, Any]) -> Sequence[str]:
-    """Everything, of a load that was stopped. None in a result of before it was said."""
-    ours = result.get("thorexp") or {}
-    if ours.get("stopped"):
-        return [column.key for column in COLUMNS]
-    return ours.get("unsupported_percentiles") or ()
-
-
-def _rank(row: Row) -> float:
+def _rank(row: Row) -> tuple[bool, float]:
     throughput = row.values.get("output_throughput")
-    return float("inf") if throughput is None else -throughput.median
+    is_invalid = row.standing_of("output_throughput") == "INVALID"
+    return (is_invalid, -throughput.median) if throughput is not None else (True, float("inf"))

@@ -157,7 +157,8 @@ def _opened(store: Store) -> Iterator["MlflowClient"]:
 def _fill(client: "MlflowClient", run_id: str, view: View) -> None:
     """MLflow accepts the same params and metrics twice, so a run half filled can be filled again.
 
-    Files come before tags: a run that names its revision has all of it.
+    Files and series come before tags: a run that names its revision has all of it. The client sends as many metrics
+    at a time as MLflow takes, 1,000.
     """
     from mlflow.entities import Metric, Param, RunTag
 
@@ -166,6 +167,7 @@ def _fill(client: "MlflowClient", run_id: str, view: View) -> None:
     for path in view.artifacts:
         keep = client.log_artifacts if path.is_dir() else client.log_artifact
         keep(run_id, str(path))
+    client.log_batch(run_id, [Metric(point.key, point.value, point.ms, point.step) for point in view.series])
     tags = [RunTag(key, value) for key, value in (view.tags | {REVISION: view.revision}).items()]
     client.log_batch(run_id, metrics, params, tags)
 

@@ -11,7 +11,10 @@ from typing import Any
 import yaml
 
 from thorexp.errors import RecordError
-from thorexp.rundir import CONFIG, ENGINE_ARGS, RESULT, Record, RunDir
+from thorexp.machine.telemetry import read_telemetry
+from thorexp.measure.curves import means
+from thorexp.measure.signals import Telemetry
+from thorexp.rundir import CONFIG, ENGINE_ARGS, RESULT, TELEMETRY, Record, RunDir
 from thorexp.sweepdir import SweepRecord
 
 # MLflow's own limits; it refuses a longer key and cuts a longer value without a word.
@@ -19,17 +22,30 @@ _KEY_CHARS, _PARAM_CHARS, _TAG_CHARS = 250, 6000, 8000
 
 _LOG_FILE_BYTES = 10_000_000
 
+_SIGNAL_POINTS = 200  # of one signal, of which there are some 20; an SQLite store takes 10,000 points a second
+
 _FILTERED_BY = ("load.num_prompts", "load.max_concurrency", "workload.input_len", "workload.output_len")
 
 _SUPERSEDED = re.compile(r"(model|quantization|hardware)\.engine(\.|$)")
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A metric's value at a time, in Unix ms. `step`: ms since the first sample, alike for every metric of a run."""
+
+    key: str
+    value: float
+    ms: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """One MLflow run to be, within MLflow's limits. Times in Unix ms.
 
-    `where`: the record's absolute directory. `artifacts`: files, or directories whose content is meant.
-    `revision`: of what was there to be seen; a run that shows an older one is filled again.
+    `metrics` have one value each, `series` a history. `where`: the record's absolute directory. `artifacts`: files,
+    or directories whose content is meant. `revision`: of what was there to be seen; a run that shows an older one is
+    filled again.
     """
 
     id: str
@@ -43,6 +59,7 @@ class View:
     params: dict[str, str]
     metrics: dict[str, float]
     artifacts: tuple[Path, ...]
+    series: tuple[Point, ...] = ()
 
 
 def view_of_job(run_dir: RunDir) -> View:
@@ -64,6 +81,7 @@ def view_of_job(run_dir: RunDir) -> View:
         params=params_of(config, engine_args),
         metrics=metrics_of(result, config, engine_args),
         artifacts=(where,),
+        series=_series_of(record, run_dir),
     )
 
 
@@ -124,6 +142,22 @@ def metrics_of(
     return {_key(key): float(value) for key, value in values.items() if _is_finite(value)}
 
 
+def points_of(telemetry: Telemetry, unix_s: float, monotonic_ns: int) -> tuple[Point, ...]:
+    """Each signal under `telemetry/`, long ones as means of some hundred parts; infinities and NaN are left out.
+
+    `unix_s` and `monotonic_ns`: one moment on both clocks, by which the samples are dated.
+    """
+    first_ns = min((series.ns[0] for series in telemetry.signals.values() if series.ns), default=0)
+    began_ms = unix_s * 1000 - monotonic_ns / 1e6
+    thinned = {name: means(series, _SIGNAL_POINTS) for name, series in telemetry.signals.items()}
+    return tuple(
+        Point(_key(f"telemetry/{name}"), value, round(began_ms + ns / 1e6), (ns - first_ns) // 1_000_000)
+        for name, series in thinned.items()
+        for ns, value in zip(series.ns, series.values, strict=True)
+        if math.isfinite(value)
+    )
+
+
 def read_config(run_dir: RunDir) -> dict[str, Any]:
     """The job's config as plain data; RecordError when it is missing or is no mapping."""
     try:
@@ -138,6 +172,16 @@ def read_config(run_dir: RunDir) -> dict[str, Any]:
 def masked(text: str) -> str:
     """The text, without the user and password of any URL in it."""
     return re.sub(r"(\w://)[^/@\s]+@", r"\1***@", text)
+
+
+def _series_of(record: Record, run_dir: RunDir) -> tuple[Point, ...]:
+    """None of a record that does not say when its monotonic clock was read."""
+    if record.started_ns is None:
+        return ()
+    try:
+        return points_of(read_telemetry(run_dir.path / TELEMETRY), record.started_at, record.started_ns)
+    except ValueError as broken:
+        raise _damaged(run_dir.path / TELEMETRY, str(broken)) from None
 
 
 def _damaged(path: Path, evidence: str) -> RecordError:

@@ -1,0 +1,69 @@
+"""What the server did beside serving, as it says itself."""
+
+import pytest
+
+from thorexp.measure.grounds.server import kv_cache_full, preemptions, server_queue, slow_kernels
+
+
+def test_preemptions_are_suspect() -> None:
+    """Any at all: what was computed twice is in every time but that of the first token."""
+    reason = preemptions(1)
+    assert reason is not None
+    assert ("preemptions", "SUSPECT") == (reason.name, reason.standing)
+    assert ("tpot", "itl", "e2el", "throughput", "goodput", "tokens_per_s", "energy") == reason.metrics
+    assert "1 preemptions for lack of KV cache" == reason.evidence
+    assert "engine.max_num_seqs" in reason.remedy
+
+
+@pytest.mark.parametrize("count", [0, None])
+def test_without_preemptions_a_server_is_believed(count: int | None) -> None:
+    """None happened, or nobody counted."""
+    assert preemptions(count) is None
+
+
+def test_a_full_kv_cache_is_suspect() -> None:
+    """99 % of it is beyond 98: requests wait for the end of others."""
+    reason = kv_cache_full(0.99, 0.98)
+    assert reason is not None
+    assert ("kv_cache_full", "SUSPECT") == (reason.name, reason.standing)
+    assert ("ttft", "e2el", "throughput", "goodput", "tokens_per_s", "energy") == reason.metrics
+    assert "99 % of the KV cache was in use" == reason.evidence
+    assert "engine.gpu_memory_utilization" in reason.remedy
+
+
+@pytest.mark.parametrize("share", [0.98, 0.5, None])
+def test_a_kv_cache_with_room_is_believed(share: float | None) -> None:
+    """98 % is what is still believed; also where the server does not say."""
+    assert kv_cache_full(share, 0.98) is None
+
+
+def test_a_ttft_that_is_mostly_waiting_is_suspect() -> None:
+    """51 of 100 ms were spent in the queue."""
+    reason = server_queue(51.0, 100.0, 0.5)
+    assert reason is not None
+    assert ("server_queue", "SUSPECT", ("ttft", "e2el")) == (reason.name, reason.standing, reason.metrics)
+    assert "requests waited 51.0 ms in the server's queue; mean TTFT 100.0 ms" == reason.evidence
+    assert "load.max_concurrency" in reason.remedy
+
+
+@pytest.mark.parametrize(
+    ("queue_ms", "ttft_ms"), [(50.0, 100.0), (0.0, 100.0), (None, 100.0), (51.0, None), (None, None)]
+)
+def test_a_ttft_that_is_mostly_prefill_is_believed(queue_ms: float | None, ttft_ms: float | None) -> None:
+    """Up to half of it in the queue, and where either is not known."""
+    assert server_queue(queue_ms, ttft_ms, 0.5) is None
+
+
+def test_slow_kernels_are_suspect() -> None:
+    """Each line of the log is told, a remedy that they share once."""
+    lines = [("no tuned config for E=128", "tune it"), ("falls back to Marlin", "tune it"), ("eager", "no eager")]
+    reason = slow_kernels(lines)
+    assert reason is not None
+    assert ("slow_kernels", "SUSPECT", ("all",)) == (reason.name, reason.standing, reason.metrics)
+    assert "no tuned config for E=128; falls back to Marlin; eager" == reason.evidence
+    assert "tune it; no eager" == reason.remedy
+
+
+def test_a_log_that_says_nothing_of_kernels_is_believed() -> None:
+    """Nor does one that nobody sees accuse anybody."""
+    assert slow_kernels(()) is None

@@ -1,0 +1,111 @@
+"""Keys of telemetry and verdict, and what is refused of them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.test_compose import a_tree
+from thorexp.compose import job_config
+from thorexp.config import JobConfig
+from thorexp.errors import ConfigError
+from thorexp.trust_keys import check_telemetry, check_thresholds
+
+INF, NAN = float("inf"), float("nan")
+
+
+@pytest.fixture(scope="module")
+def shipped() -> JobConfig:
+    """The job of conf/, as it is."""
+    return job_config(a_tree())
+
+
+def said_of(error: "pytest.ExceptionInfo[ConfigError]") -> tuple[str, list[str]]:
+    """The headline, and the facts under it."""
+    headline, *facts = str(error.value).splitlines()
+    return headline, [fact.strip() for fact in facts]
+
+
+@pytest.mark.parametrize("words", [(), ("telemetry=off",)], ids=["default", "off"])
+def test_what_conf_ships_is_kept(words: tuple[str, ...]) -> None:
+    """Neither telemetry, on or off, nor a threshold of it is refused."""
+    job = job_config(a_tree(*words))
+    check_telemetry(job.telemetry)
+    check_thresholds(job.verdict)
+
+
+@pytest.mark.parametrize("key", ["interval_s", "server_interval_s"])
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0"), (-1.0, "-1"), (0.009, "0.009"), (INF, "inf"), (NAN, "nan")])
+def test_a_look_that_never_or_always_comes_is_refused(key: str, value: float, shown: str, shipped: JobConfig) -> None:
+    """By the full key, as it was typed, with one that can be kept."""
+    changed: dict[str, Any] = {key: value}
+    with pytest.raises(ConfigError) as refused:
+        check_telemetry(replace(shipped.telemetry, **changed))
+    headline, (remedy,) = said_of(refused)
+    assert f"telemetry.{key}={shown} cannot be kept." == headline
+    assert f"telemetry.{key}=0.1 or more" in remedy
+
+
+@pytest.mark.parametrize("key", ["interval_s", "server_interval_s"])
+def test_a_hundred_looks_a_second_can_be_kept(key: str, shipped: JobConfig) -> None:
+    """That many, and no more."""
+    changed: dict[str, Any] = {key: 0.01}
+    check_telemetry(replace(shipped.telemetry, **changed))
+
+
+@pytest.mark.parametrize(("idle_s", "shown"), [(-1.0, "-1"), (INF, "inf"), (NAN, "nan")])
+def test_a_rest_that_does_not_begin_or_end_is_refused(idle_s: float, shown: str, shipped: JobConfig) -> None:
+    """By the full key, with the way to have none."""
+    with pytest.raises(ConfigError) as refused:
+        check_telemetry(replace(shipped.telemetry, idle_s=idle_s))
+    headline, (remedy,) = said_of(refused)
+    assert f"telemetry.idle_s={shown} is no time to rest." == headline
+    assert "telemetry.idle_s=3, or 0" in remedy
+
+
+def test_no_rest_is_kept(shipped: JobConfig) -> None:
+    """The load begins at once."""
+    check_telemetry(replace(shipped.telemetry, idle_s=0.0))
+
+
+@pytest.mark.parametrize("command", ["tegrastats --logfile 'a", 'sudo "tegrastats', "tegrastats \\"])
+def test_a_command_that_is_badly_quoted_is_refused(command: str, shipped: JobConfig) -> None:
+    """By the full key, with what is wrong of it and one that is right."""
+    with pytest.raises(ConfigError) as refused:
+        check_telemetry(replace(shipped.telemetry, tegrastats=command))
+    headline, (says, remedy) = said_of(refused)
+    assert f"telemetry.tegrastats={command} is no command." == headline
+    assert says.startswith("says  No ")
+    assert "telemetry.tegrastats=/usr/bin/tegrastats" in remedy
+
+
+@pytest.mark.parametrize("command", ["sudo -n tegrastats", "'/opt/my tools/tegrastats'"])
+def test_a_command_of_several_words_is_kept(command: str, shipped: JobConfig) -> None:
+    """Quoted as in a shell."""
+    check_telemetry(replace(shipped.telemetry, tegrastats=command))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("drift", INF, "inf"),
+        ("drift", NAN, "nan"),
+        ("kv_cache", -3.0, "-3"),
+        ("below_limit", -0.02, "-0.02"),
+        ("spread", INF, "inf"),
+    ],
+)
+def test_a_threshold_that_is_no_share_is_refused(key: str, value: float, shown: str, shipped: JobConfig) -> None:
+    """By the full key, with one that is."""
+    changed: dict[str, Any] = {key: value}
+    with pytest.raises(ConfigError) as refused:
+        check_thresholds(replace(shipped.verdict, **changed))
+    headline, (remedy,) = said_of(refused)
+    assert f"verdict.{key}={shown} is no share." == headline
+    assert f"verdict.{key}=0.1" in remedy
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 2.5])
+def test_a_share_of_nothing_or_of_more_than_all_is_kept(share: float, shipped: JobConfig) -> None:
+    """0 believes nothing, and two halves of a run may be further apart than one of them is long."""
+    check_thresholds(replace(shipped.verdict, drift=share))

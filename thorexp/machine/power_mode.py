@@ -1,0 +1,36 @@
+"""The power mode of a Jetson, as nvpmodel has set it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from thorexp.machine.in_time import command, output
+from thorexp.machine.system_file import text
+
+NVPMODEL_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PowerMode:
+    """`name`: "MAXN", "120W"; `number`: nvpmodel's own. Both are absent on a machine without nvpmodel."""
+
+    name: str | None
+    number: int | None
+
+    @property
+    def is_max(self) -> bool | None:
+        """The mode without a limit is MAXN (MAXN_SUPER), which is 0 on Thor, AGX Orin and Orin NX."""
+        if self.name is not None:
+            return self.name.startswith("MAXN")
+        return None if self.number is None else self.number == 0
+
+
+def power_mode(root: Path) -> PowerMode:
+    """By `nvpmodel -q`; when that does not answer, the number alone, of the status file that it keeps."""
+    nvpmodel = command(root, "nvpmodel")
+    said = nvpmodel and output((nvpmodel, "-q"), NVPMODEL_TIMEOUT_S)
+    found = re.search(r"^NV Power Mode: *(\S+)\s+(\d+)$", said or "", re.MULTILINE)
+    if found:
+        return PowerMode(found[1], int(found[2]))
+    status = re.search(r"pmode:(\d+)", text(root / "var/lib/nvpmodel/status") or "")
+    return PowerMode(None, int(status[1]) if status else None)

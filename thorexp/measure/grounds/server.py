@@ -1,0 +1,70 @@
+"""What the server did beside serving, as it says itself."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from thorexp.measure.verdict import ALL, WORK_DONE, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class ServerWork:
+    """During the load: requests preempted, the mean wait in the server's queue (ms), the largest share of the KV
+    cache in use; each absent where the server does not say. `slow_kernels`: from its log, in words, with what to do.
+    """
+
+    preemptions: int | None = None
+    queue_ms: float | None = None
+    kv_cache: float | None = None
+    slow_kernels: tuple[tuple[str, str], ...] = ()
+
+
+def preemptions(count: int | None) -> Reason | None:
+    """Requests put back into the queue for lack of KV cache, and computed anew."""
+    if not count:
+        return None
+    return Reason(
+        "preemptions",
+        "SUSPECT",
+        ("tpot", "itl", "e2el", *WORK_DONE),
+        f"{count} preemptions for lack of KV cache",
+        "a smaller engine.max_num_seqs, or more KV cache: engine.gpu_memory_utilization=0.9, engine.kv_cache_dtype=fp8",
+    )
+
+
+def kv_cache_full(share: float | None, limit: float) -> Reason | None:
+    """No room for another sequence: requests wait for the end of others."""
+    if share is None or share <= limit:
+        return None
+    return Reason(
+        "kv_cache_full",
+        "SUSPECT",
+        ("ttft", "e2el", *WORK_DONE),
+        f"{100 * share:.0f} % of the KV cache was in use",
+        "more KV cache: engine.gpu_memory_utilization=0.9, engine.kv_cache_dtype=fp8, or a smaller load",
+    )
+
+
+def server_queue(queue_ms: float | None, mean_ttft_ms: float | None, limit: float) -> Reason | None:
+    """A TTFT that is mostly the wait for a place says how long the queue was, and little of the model."""
+    if queue_ms is None or mean_ttft_ms is None or queue_ms <= limit * mean_ttft_ms:
+        return None
+    return Reason(
+        "server_queue",
+        "SUSPECT",
+        ("ttft", "e2el"),
+        f"requests waited {queue_ms:.1f} ms in the server's queue; mean TTFT {mean_ttft_ms:.1f} ms",
+        "a load.max_concurrency or load.request_rate that the server takes up, or a larger engine.max_num_seqs",
+    )
+
+
+def slow_kernels(lines: Sequence[tuple[str, str]]) -> Reason | None:
+    """The server says itself that something slower than meant is at work."""
+    if not lines:
+        return None
+    return Reason(
+        "slow_kernels",
+        "SUSPECT",
+        (ALL,),
+        "; ".join(line for line, _ in lines),
+        "; ".join(dict.fromkeys(remedy for _, remedy in lines)),
+    )

@@ -1,0 +1,106 @@
+"""May a number be believed; if not, why, and what to do."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+Standing = Literal["VALID", "SUSPECT", "INVALID"]
+WORSE: tuple[Standing, ...] = ("VALID", "SUSPECT", "INVALID")
+ALL = "all"  # every metric of a result
+# All that divides work by time or energy, and so is wrong of work that was not done.
+WORK_DONE = ("throughput", "goodput", "tokens_per_s", "energy")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What is still believed. Shares are of 1.
+
+    `below_limit`: how far below the limit of the hardware a latency may be read, for clocks above the datasheet's.
+    `cache_hits`: of looked up tokens, beyond what the workload itself repeats. `failed`: of all requests, above which
+    a result is INVALID; below it SUSPECT. `client_lag`: what the client may add to TTFT or ITL. `client_cpu`: of a
+    core. `one_read`: of tokens, that came in one read with the token before. `server_queue`: of TTFT, spent in the
+    server's own queue. `kv_cache`: of its blocks, in use at the worst moment. `throttled`: of the load. `drift`:
+    between the first half of the requests and the second. `spread`: between repeats, (largest − smallest) / median.
+    `accept`: names of reasons that are known and do not count.
+    """
+
+    below_limit: float
+    cache_hits: float
+    failed: float
+    client_lag: float
+    client_cpu: float
+    one_read: float
+    server_queue: float
+    kv_cache: float
+    throttled: float
+    drift: float
+    spread: float
+    accept: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a number is not to be believed as it stands.
+
+    `metrics`: what it touches, by words of a result's keys: `ttft` is all of `median_ttft_ms`, `p99_ttft_ms`, …, and a
+    whole key itself; `all` everything. `evidence` in numbers; `remedy` as one would do or type it.
+    """
+
+    name: str
+    standing: Standing
+    metrics: tuple[str, ...]
+    evidence: str
+    remedy: str
+
+    def touches(self, key: str) -> bool:
+        """Whether a number of a result, by its key, is one of those that it is about."""
+        return any(word in (ALL, key) or re.search(rf"(^|_){re.escape(word)}(_|$)", key) for word in self.metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """On one result: the reasons against it, and those that its user accepts (`verdict.accept`)."""
+
+    reasons: tuple[Reason, ...] = ()
+    accepted: tuple[Reason, ...] = ()
+
+    @property
+    def standing(self) -> Standing:
+        """The worst of its reasons; VALID without any."""
+        return _worst(self.reasons)
+
+    def as_json(self) -> dict[str, Any]:
+        """Standing, reasons and what is accepted, as JSON takes it; `from_json` gives it back."""
+        return {"standing": self.standing, **asdict(self)}
+
+    def with_reason(self, reason: Reason) -> "Verdict":
+        """With one reason more."""
+        return replace(self, reasons=verdict((*self.reasons, reason)).reasons)
+
+    def of(self, key: str) -> Standing:
+        """The standing of one number of the result, by its key."""
+        return _worst(reason for reason in self.reasons if reason.touches(key))
+
+
+def verdict(reasons: Iterable[Reason], accept: Iterable[str] = ()) -> Verdict:
+    """The reasons weighed, the worst first; else in their order."""
+    accepted = frozenset(accept)
+    ranked = sorted(reasons, key=lambda reason: -WORSE.index(reason.standing))
+    return Verdict(
+        tuple(reason for reason in ranked if reason.name not in accepted),
+        tuple(reason for reason in ranked if reason.name in accepted),
+    )
+
+
+def from_json(values: Mapping[str, Any]) -> Verdict:
+    """What `as_json` wrote."""
+    return Verdict(*(tuple(map(_reason, values[kind])) for kind in ("reasons", "accepted")))
+
+
+def _reason(values: Mapping[str, Any]) -> Reason:
+    return Reason(**{**values, "metrics": tuple(values["metrics"])})
+
+
+def _worst(reasons: Iterable[Reason]) -> Standing:
+    return max((reason.standing for reason in reasons), key=WORSE.index, default="VALID")

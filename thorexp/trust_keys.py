@@ -1,0 +1,57 @@
+"""Keys of telemetry and verdict, refused where nothing could come of them."""
+
+import difflib
+import re
+import shlex
+from dataclasses import asdict
+
+from thorexp.config import HardwareConfig
+from thorexp.config_trust import TelemetryConfig
+from thorexp.errors import ConfigError
+from thorexp.measure.findings import NAMES
+from thorexp.measure.verdict import Thresholds
+
+SHORTEST_S = 0.01  # a sampler that looks more often costs more than it tells
+
+
+def check_telemetry(config: TelemetryConfig) -> None:
+    """ConfigError by the full key."""
+    for key, value in (("interval_s", config.interval_s), ("server_interval_s", config.server_interval_s)):
+        if not SHORTEST_S <= value < float("inf"):
+            raise ConfigError(f"telemetry.{key}={value:g} cannot be kept.", ("try", f"telemetry.{key}=0.1 or more"))
+    if not 0 <= config.idle_s < float("inf"):
+        raise ConfigError(
+            f"telemetry.idle_s={config.idle_s:g} is no time to rest.", ("try", "telemetry.idle_s=3, or 0")
+        )
+    try:
+        if config.tegrastats and not shlex.split(config.tegrastats):
+            raise ValueError("it has no word")
+    except ValueError as wrong:
+        raise ConfigError(
+            f"telemetry.tegrastats={config.tegrastats} is no command.",
+            ("says", str(wrong)),
+            ("try", "telemetry.tegrastats=/usr/bin/tegrastats"),
+        ) from None
+
+
+def check_match(hardware: HardwareConfig) -> None:
+    """ConfigError for a pattern that is none."""
+    try:
+        re.compile(hardware.match or "")
+    except re.error as wrong:
+        raise ConfigError(
+            f"hardware.match={hardware.match} is no regular expression.",
+            ("says", str(wrong)),
+            ("try", "hardware.match=null, which matches nothing"),
+        ) from None
+
+
+def check_thresholds(believed: Thresholds) -> None:
+    """ConfigError by the full key, for a share that is none, and for a reason that does not exist."""
+    for name in believed.accept:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=3) or NAMES
+            raise ConfigError(f"verdict.accept has {name}, which is no reason.", ("try", " or ".join(near)))
+    for key, value in asdict(believed).items():
+        if key != "accept" and not 0 <= value < float("inf"):
+            raise ConfigError(f"verdict.{key}={value:g} is no share.", ("try", f"verdict.{key}=0.1"))
