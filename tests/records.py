@@ -8,12 +8,28 @@ from thorexp.left import Left
 from thorexp.measure.metrics import Slo, Summary, summarize
 from thorexp.measure.plan import LoadPlan, PlannedRequest, Stage
 from thorexp.measure.records import RequestRecord, RunRecord
+from thorexp.measure.verdict import Thresholds
 from thorexp.measure.workload import Ask
 from thorexp.report import Result
 from thorexp.watching import Watched
 
 MS = 1_000_000
 S = 1_000_000_000
+
+# As conf/verdict/default.yaml has them.
+BELIEVED = Thresholds(
+    below_limit=0.02,
+    cache_hits=0.01,
+    failed=0.1,
+    client_lag=0.1,
+    client_cpu=0.9,
+    one_read=0.2,
+    server_queue=0.5,
+    kv_cache=0.98,
+    throttled=0.05,
+    drift=0.1,
+    spread=0.05,
+)
 
 RECORD = RequestRecord(
     index=0,

@@ -17,30 +17,16 @@ HOGS = 3
 # One request after the other, of 8 tokens 20 ms apart, judged as a job would be.
 CLIENT = """
 import json, os, sys
-from tests.records import a_plan, some_asks
+from tests.records import BELIEVED, a_plan, some_asks
 from thorexp.load.generator import play
 from thorexp.load.target import Target
 from thorexp.measure.findings import Findings, judge
 from thorexp.measure.metrics import Slo, summarize
-from thorexp.measure.verdict import Thresholds
 target = Target(sys.argv[1], "golden")
 os.nice(15)
 played = play(a_plan(*some_asks(12, tokens=8), max_concurrency=1), target, check_alive=lambda: None)
 summary = summarize(played, (99.0,), Slo())
-believed = Thresholds(
-    below_limit=0.02,
-    cache_hits=0.01,
-    failed=0.1,
-    client_lag=0.1,
-    client_cpu=0.9,
-    one_read=0.2,
-    server_queue=0.5,
-    kv_cache=0.98,
-    throttled=0.05,
-    drift=0.1,
-    spread=0.05,
-)
-verdict = judge(Findings(summary=summary), believed)
+verdict = judge(Findings(summary=summary), BELIEVED)
 print(json.dumps([[reason.name, reason.standing, reason.evidence] for reason in verdict.reasons]))
 """
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.records import MS, S, a_failure, a_record, a_summary
+from tests.records import BELIEVED, MS, S, a_failure, a_record, a_summary
 from thorexp.measure.findings import NAMES, Findings, judge, unsupported
 from thorexp.measure.grounds import answers, cache, client, limits, machine, server, steadiness
 from thorexp.measure.grounds.answers import Lengths
@@ -20,19 +20,6 @@ from thorexp.measure.metrics import Summary
 from thorexp.measure.stats import Distribution
 from thorexp.measure.verdict import Reason, Thresholds
 
-BELIEVED = Thresholds(
-    below_limit=0.02,
-    cache_hits=0.01,
-    failed=0.1,
-    client_lag=0.1,
-    client_cpu=0.9,
-    one_read=0.2,
-    server_queue=0.5,
-    kv_cache=0.98,
-    throttled=0.05,
-    drift=0.1,
-    spread=0.05,
-)
 # A hundred answers of five tokens, 200 ms to the first and 20 ms between them, one after another.
 RECORDS = [
     a_record(

@@ -9,6 +9,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+from tests.records import BELIEVED
 from thorexp.app import conf_dir, register
 from thorexp.capacity import Capacity
 from thorexp.config import SweepConfig, TrackingConfig
@@ -33,20 +34,6 @@ SWEEP = SweepConfig(
     lock_path="/tmp/board.lock",
     lock_wait_s=0.0,
 )
-# Repeats are believed up to 5 % apart; what is believed of a single result was decided when it was kept.
-THRESHOLDS = Thresholds(
-    below_limit=0.02,
-    cache_hits=0.01,
-    failed=0.1,
-    client_lag=0.1,
-    client_cpu=0.9,
-    one_read=0.2,
-    server_queue=0.5,
-    kv_cache=0.98,
-    throttled=0.05,
-    drift=0.1,
-    spread=0.05,
-)
 JOB = ComposedJob(
     number=0,
     overrides=("model=a", "load=high"),
@@ -62,7 +49,7 @@ JOB = ComposedJob(
     unchecked=False,
     sweep=SWEEP,
     tracking=TrackingConfig(False, "", "", ""),
-    believed=THRESHOLDS,
+    believed=BELIEVED,
     dry_run=False,
 )
 FINISHED = Record(
@@ -112,7 +99,7 @@ def a_point(
     base: str | None = None,
     result: Mapping[str, Any],
     reasons: tuple[Reason, ...] = (),
-    believed: Thresholds = THRESHOLDS,
+    believed: Thresholds = BELIEVED,
     now: Thresholds | None = None,
 ) -> Point:
     """A job that finished with this result, VALID without reasons, kept in a directory of its own.

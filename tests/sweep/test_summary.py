@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.sweep.makers import CACHED, FEW, THRESHOLDS, a_failed_point, a_point, a_run_dir, an_unjudged_point
+from tests.records import BELIEVED
+from tests.sweep.makers import CACHED, FEW, a_failed_point, a_point, a_run_dir, an_unjudged_point
 from thorexp.measure.verdict import Reason, Standing, Thresholds, Verdict
 from thorexp.rundir import RunDir
 from thorexp.sweep.summary import COLUMNS, Point, Row, best, rows
@@ -183,14 +184,14 @@ def test_repeats_that_disagree_are_suspect_where_they_do(tmp_path: Path) -> None
 @pytest.mark.parametrize(("spread", "standing"), [(0.3, "VALID"), (0.2, "SUSPECT")])
 def test_how_far_repeats_may_differ_is_what_their_verdict_says(tmp_path: Path, spread: float, standing: str) -> None:
     """Of 9 and 11 tokens/s a fifth of 10, and a hair more; `verdict.spread` was typed for the job."""
-    believed = replace(THRESHOLDS, spread=spread)
+    believed = replace(BELIEVED, spread=spread)
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), believed=believed) for each in (9.0, 11.01)))
     assert standing == row.standing_of("output_throughput")
 
 
 def test_repeats_that_may_disagree_are_valid(tmp_path: Path) -> None:
     """`verdict.accept` was typed for the job."""
-    believed = replace(THRESHOLDS, accept=["repeats_disagree"])
+    believed = replace(BELIEVED, accept=["repeats_disagree"])
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), believed=believed) for each in (10.0, 20.0)))
     assert row.verdict is not None
     assert ("VALID", ()) == (row.verdict.standing, row.verdict.reasons)
@@ -200,7 +201,7 @@ def a_point_that_accepts_few(folder: Path, *, now: Thresholds | None) -> Point:
     """Judged with verdict.accept=[few_samples], and looked at again as of now."""
     point = a_point(folder, "load=a", result=fast(10.0), now=now)
     assert point.directory is not None
-    judged = Verdict((), (FEW,)).as_json() | {"thresholds": asdict(replace(THRESHOLDS, accept=["few_samples"]))}
+    judged = Verdict((), (FEW,)).as_json() | {"thresholds": asdict(replace(BELIEVED, accept=["few_samples"]))}
     RunDir(point.directory).write_json("verdict.json", judged)
     return point
 
@@ -213,33 +214,33 @@ def test_what_a_repeat_accepts_does_not_count(tmp_path: Path) -> None:
 
 def test_what_is_accepted_no_more_counts_again(tmp_path: Path) -> None:
     """It was found when it was measured, and is kept."""
-    (row,) = table(a_point_that_accepts_few(tmp_path, now=THRESHOLDS))
+    (row,) = table(a_point_that_accepts_few(tmp_path, now=BELIEVED))
     assert Verdict((FEW,)) == row.verdict
 
 
 def test_what_is_still_accepted_does_not_count(tmp_path: Path) -> None:
     """Then and now."""
-    (row,) = table(a_point_that_accepts_few(tmp_path, now=replace(THRESHOLDS, accept=["few_samples"])))
+    (row,) = table(a_point_that_accepts_few(tmp_path, now=replace(BELIEVED, accept=["few_samples"])))
     assert Verdict() == row.verdict
 
 
 def test_what_is_accepted_since_does_not_count(tmp_path: Path) -> None:
     """Of two reasons that counted when it was measured, the other still does."""
-    now = replace(THRESHOLDS, accept=["few_samples"])
+    now = replace(BELIEVED, accept=["few_samples"])
     (row,) = table(a_point(tmp_path, "load=a", result=fast(10.0), reasons=(CACHED, FEW), now=now))
     assert Verdict((CACHED,)) == row.verdict
 
 
 def test_what_is_accepted_since_counts_for_all_repeats(tmp_path: Path) -> None:
     """Whichever of them it speaks against."""
-    now = replace(THRESHOLDS, accept=["few_samples"])
+    now = replace(BELIEVED, accept=["few_samples"])
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(10.0), reasons=each, now=now) for each in ((), (FEW,))))
     assert Verdict() == row.verdict
 
 
 def test_what_is_accepted_since_counts_though_the_first_repeat_failed(tmp_path: Path) -> None:
     """What is believed of the others does not depend on it."""
-    now = replace(THRESHOLDS, accept=["few_samples"])
+    now = replace(BELIEVED, accept=["few_samples"])
     (row,) = table(a_failed_point("load=a"), a_point(tmp_path, "load=a", result=fast(10.0), reasons=(FEW,), now=now))
     assert Verdict() == row.verdict
 
@@ -247,14 +248,14 @@ def test_what_is_accepted_since_counts_though_the_first_repeat_failed(tmp_path: 
 @pytest.mark.parametrize(("spread", "standing"), [(0.3, "VALID"), (0.2, "SUSPECT")])
 def test_how_far_repeats_may_differ_is_what_is_believed_now(tmp_path: Path, spread: float, standing: str) -> None:
     """Of 9 and 11 tokens/s a fifth of 10, and a hair more, whatever was typed when they were measured."""
-    then, now = replace(THRESHOLDS, spread=0.5 - spread), replace(THRESHOLDS, spread=spread)
+    then, now = replace(BELIEVED, spread=0.5 - spread), replace(BELIEVED, spread=spread)
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(x), believed=then, now=now) for x in (9.0, 11.01)))
     assert standing == row.standing_of("output_throughput")
 
 
 def test_repeats_that_may_disagree_now_are_valid(tmp_path: Path) -> None:
     """10 and 20 tokens/s, with verdict.accept=[repeats_disagree] typed since."""
-    now = replace(THRESHOLDS, accept=["repeats_disagree"])
+    now = replace(BELIEVED, accept=["repeats_disagree"])
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), now=now) for each in (10.0, 20.0)))
     assert Verdict() == row.verdict
 
@@ -372,7 +373,7 @@ def test_answers_that_nobody_gave_a_length_are_not_compared(tmp_path: Path) -> N
 
 def test_other_lengths_that_are_accepted_do_not_count(tmp_path: Path) -> None:
     """With verdict.accept=[output_lengths_differ]."""
-    now = replace(THRESHOLDS, accept=["output_lengths_differ"])
+    now = replace(BELIEVED, accept=["output_lengths_differ"])
     points = (a_point(tmp_path, f"load={i}", result=answering(i), believed=now, now=now) for i in (1280, 1000))
     assert [] == differing(*points)
 
