@@ -18,8 +18,10 @@ from thorexp.machine.state import MachineState
 from thorexp.measure.findings import Findings
 from thorexp.measure.grounds.answers import Lengths
 from thorexp.measure.grounds.machine import MachineFound, PowerState
+from thorexp.measure.grounds.steadiness import Rest
 from thorexp.measure.limits import Utilization
 from thorexp.measure.plan import LoadPlan
+from thorexp.measure.power import Power
 from thorexp.measure.records import RequestRecord
 from thorexp.measure.reuse import reuse_of
 from thorexp.measure.signals import Series, Telemetry
@@ -69,10 +71,10 @@ def left(*requests: RequestRecord, **changes: Any) -> Left:
     return a_left(*requests or EIGHT, **{"end_ns": 10 * S, **changes})
 
 
-def found(job: PreparedJob, of: Left, used: Utilization | None = None) -> Findings:
+def found(job: PreparedJob, of: Left, used: Utilization | None = None, power: Power | None = None) -> Findings:
     """What it is judged on."""
     limits = roofline(job.config, {arg.name: arg.value for arg in job.engine_args})
-    return findings(job, of, limits, reuse_of(job.plan, of.sent, of.block), used or Utilization())
+    return findings(job, of, limits, reuse_of(job.plan, of.sent, of.block), used or Utilization(), power)
 
 
 def reasons(of: Trust) -> dict[str, Reason]:
@@ -623,3 +625,52 @@ def test_throttling_is_the_same_in_verdict_and_result() -> None:
     assert of.throttling is not None
     assert {"oc1": 9.0 - 7.0} == of.throttling.events
     assert "throttled during the load: oc1 2 times" == reasons(of)["throttling"].evidence
+
+
+IDLE = (-3 * S, -1 * S)  # before a load from 0 to 10 s
+
+
+def board(*watts_at_s: tuple[float, float]) -> Power:
+    """Of one that drew so many W, each so many s after the load began."""
+    return Power(
+        "board", "hwmon.VIN_w", Series(tuple(round(s * S) for s, _ in watts_at_s), tuple(w for _, w in watts_at_s))
+    )
+
+
+def test_a_rest_is_of_the_samples_before_the_load() -> None:
+    """20, 22 and 27 W in it, 80 and 100 W in the load; neither is what was drawn between them, or before or after."""
+    power = board((-4, 5), (-3, 22), (-2, 20), (-1, 27), (-0.5, 300), (0, 80), (10, 100), (11, 500))
+    of = found(a_job(), left(watched=Watched(idle=IDLE)), power=power).rest
+    assert Rest(least_w=20.0, mean_w=(22 + 20 + 27) / 3, most_w=27.0, load_w=(80 + 100) / 2) == of
+
+
+def test_a_rest_stands_beside_the_whole_load() -> None:
+    """Of the first half, which is left out of the figures, too: 60 and 100 W."""
+    counting = a_run(*EIGHT[4:], start_ns=5 * S, end_ns=10 * S)
+    of = found(a_job(), left(counting=counting, watched=Watched(idle=IDLE)), power=board((-2, 20), (1, 60), (9, 100)))
+    assert of.rest is not None
+    assert (60 + 100) / 2 == of.rest.load_w
+
+
+@pytest.mark.parametrize(
+    ("idle", "power"),
+    [
+        (IDLE, None),
+        (None, board((-2, 20), (1, 60))),
+        (IDLE, board((1, 60), (2, 60))),
+        (IDLE, board((-2, 20), (-1, 20))),
+    ],
+    ids=["no power", "no rest", "no sample in the rest", "no sample in the load"],
+)
+def test_without_power_on_both_sides_there_is_no_rest(idle: tuple[int, int] | None, power: Power | None) -> None:
+    """There is nothing to compare."""
+    assert found(a_job(), left(watched=Watched(idle=idle)), power=power).rest is None
+
+
+@pytest.mark.parametrize(("most_w", "is_said"), [(24.0, False), (60.0, True)])
+def test_a_rest_in_which_the_board_was_at_work_is_a_reason(most_w: float, is_said: bool) -> None:
+    """20 W, then 60, are more than half of 40 apart; 20 and 24 are not. The load draws 90."""
+    series = board((-3, 20), (-1, most_w), (1, 90), (9, 90)).series
+    of = trust(a_job(), left(watched=Watched(Telemetry({"hwmon.VIN_w": series}), idle=IDLE)))
+    assert of.energy is not None
+    assert is_said is ("unsteady_rest" in reasons(of))

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from thorexp import judge
 from thorexp.errors import ConfigError, RecordError
-from thorexp.judge import Judged, judge_one, main, read, table
-from thorexp.measure.verdict import Reason
+from thorexp.judge import main, table
+from thorexp.measure.verdict import Reason, Standing, Verdict
+from thorexp.published import Judged, judge_one, read
+from thorexp.rundir import CONFIG, VERDICT, RunDir
 
 ROOT = Path(__file__).parent.parent
 SEED = ROOT / "tests" / "data" / "thor_benchmarks.json"
@@ -269,8 +273,9 @@ def test_prompts_without_an_answer_count_against_a_result() -> None:
 
 
 def test_what_a_result_does_not_say_is_a_dash() -> None:
-    """Neither a latency nor a limit nor a utilization of what nobody counted."""
-    (_, _, row, *_) = table([judged_with(mean_ttft_ms=None, mean_tpot_ms=None, total_input_tokens=None)])
+    """Neither a latency nor a limit nor a utilization of what nobody counted; an E2EL there is."""
+    said = {"mean_e2el_ms": 10_000.0, "median_e2el_ms": 10_000.0}
+    (_, _, row, *_) = table([judged_with(mean_ttft_ms=None, mean_tpot_ms=None, total_input_tokens=None, **said)])
     assert "| Qwen3-32B-AWQ, 1 at once | 12.80 | - | - | - | - | - | - | VALID |" == row
 
 
@@ -291,10 +296,10 @@ def test_each_reason_stands_below_the_table() -> None:
 
 
 def test_answers_of_different_length_speak_against_a_comparison() -> None:
-    """Of results of one load, named by the shortest and the longest."""
+    """Of results of one load, named by the shortest and the longest; against neither alone, so without a standing."""
     judged = [judged_with(total_output_tokens=12_421), judged_with(model="Qwen3-30B-A3B")]
     assert (
-        "- all 2 results of 1 at once: SUSPECT output_lengths_differ: 124.21 tokens an answer at Qwen3-32B-AWQ, "
+        "- all 2 results of 1 at once: output_lengths_differ: 124.21 tokens an answer at Qwen3-32B-AWQ, "
         "128.00 at Qwen3-30B-A3B."
     ) in list(table(judged))[-1]
 
@@ -303,7 +308,7 @@ def test_results_of_one_name_are_told_apart_by_their_place() -> None:
     """The same model twice: neither hides the other."""
     judged = [judged_with(), judged_with(total_output_tokens=12_421)]
     assert (
-        "- all 2 results of 1 at once: SUSPECT output_lengths_differ: "
+        "- all 2 results of 1 at once: output_lengths_differ: "
         "124.21 tokens an answer at Qwen3-32B-AWQ (result 2), 128.00 at Qwen3-32B-AWQ (result 1)."
     ) in list(table(judged))[-1]
 
@@ -325,7 +330,7 @@ def test_a_text_of_reports_is_read() -> None:
 def test_a_text_of_reports_is_judged_by_the_model_that_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
     """What vLLM prints does not name it. The first two are of that model, and judged as in the file that says so."""
     assert 0 == main([str(SEED.with_suffix(".md")), "model=qwen3_32b_awq"])
-    rows = capsys.readouterr().out.splitlines()[2:16]
+    rows = table_of(capsys.readouterr().out)[2:16]
     assert "| qwen3_32b_awq, 8 at once | 27.06 ? | 6419.03 | 492.9 |" in rows[0]
     assert rows[1].endswith("| INVALID: ttft_below_prefill_limit, few_samples |")
 
@@ -362,9 +367,20 @@ def test_results_of_several_files_stand_in_one_table(tmp_path: Path, capsys: pyt
     for file, at_once in zip(files, (3, 5), strict=True):
         file.write_text(json.dumps({**RESULT, "max_concurrency": at_once}))
     assert 0 == main([str(file) for file in files])
-    _, _, first, second, *_ = capsys.readouterr().out.splitlines()
+    _, _, first, second = table_of(capsys.readouterr().out)
     assert first.startswith("| Qwen3-32B-AWQ, 3 at once |")
     assert second.startswith("| Qwen3-32B-AWQ, 5 at once |")
+
+
+def table_of(printed: str) -> list[str]:
+    """Its lines, of all that is printed."""
+    return [line for line in printed.splitlines() if line.startswith("|")]
+
+
+def test_the_hardware_that_is_typed_stands_above_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the config describes it, and as one types it."""
+    assert 0 == main([str(SEED), "hardware=h200"])
+    assert ["On NVIDIA H200 SXM, hardware=h200:", ""] == capsys.readouterr().out.splitlines()[:2]
 
 
 def refusal(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -393,11 +409,22 @@ def test_json_that_is_none_is_no_file_of_results(tmp_path: Path, capsys: pytest.
     assert "line 1 column 15" in says
 
 
-@pytest.mark.parametrize(("name", "text"), [("log.txt", "INFO: started\n"), ("empty.json", "[]"), ("empty.txt", "")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("log.txt", "INFO: started\n"),
+        ("empty.json", "[]"),
+        ("empty.txt", ""),
+        ("package.json", '{"name": "x"}'),
+        ("asked.json", '{"model": "x", "max_concurrency": 8, "request_rate": 2.0}'),
+        ("numbers.json", "[1, 2]"),
+        ("cut.txt", "============ Serving Benchmark Result ============\n"),
+    ],
+)
 def test_a_file_without_a_result_is_named(
     name: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What, where, and what to try."""
+    """What, where, and what to try; also when nobody says of which model it would be."""
     (tmp_path / name).write_text(text)
     headline, where, remedy = refusal([str(tmp_path / name)], capsys)
     assert "A file has no result of `vllm bench serve`." == headline
@@ -443,6 +470,43 @@ def test_a_number_without_which_there_is_no_result_is_named(key: str) -> None:
     assert "--save-result" in remedy
 
 
+NO_LATENCY = dict.fromkeys((key for key in RESULT if key.endswith("_ms")), None)
+
+
+def test_a_result_without_any_latency_is_refused() -> None:
+    """As a report that was cut short behind its counts: what, where, what it lacks, and what to try."""
+    with pytest.raises(RecordError) as refused:
+        judged_with(**NO_LATENCY)
+    headline, where, lacks, remedy = str(refused.value).splitlines()
+    assert "A result is not whole." == headline
+    assert where.endswith("results.json")
+    assert lacks.endswith("every latency: mean and median of ttft, tpot, itl or e2el")
+    assert "--save-result" in remedy
+
+
+def test_latencies_that_were_not_measured_are_none() -> None:
+    """vLLM writes 0 for them."""
+    with pytest.raises(RecordError, match=r"^A result is not whole\.\n"):
+        judged_with(**dict.fromkeys(NO_LATENCY, 0.0))
+
+
+@pytest.mark.parametrize("name", ["ttft", "tpot", "itl", "e2el"])
+def test_one_latency_is_enough(name: str) -> None:
+    """Which of them are saved is `--percentile-metrics`' to say."""
+    one = {f"mean_{name}_ms": 10_000.0, f"median_{name}_ms": 10_000.0}
+    assert "VALID" == judged_with(**{**NO_LATENCY, **one}).verdict.standing
+
+
+def test_a_report_that_was_cut_short_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first of the seed's, without its latencies."""
+    text = SEED.with_suffix(".md").read_text(encoding="utf-8")
+    (tmp_path / "cut.txt").write_text(text.partition("Time to First Token")[0].rpartition("\n")[0])
+    headline, where, lacks, _ = refusal([str(tmp_path / "cut.txt"), "model=qwen3_32b_awq"], capsys)
+    assert "A result is not whole." == headline
+    assert where.endswith("cut.txt")
+    assert "every latency" in lacks
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -472,15 +536,166 @@ def test_without_a_file_the_command_explains_itself(capsys: pytest.CaptureFixtur
     assert "python -m thorexp.judge FILE" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [["-h"], ["--help"], ["none.json", "--help"]])
+def test_who_asks_for_help_gets_it(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """All that the module says of itself, and no failure."""
+    assert 0 == main(words)
+    assert f"{judge.__doc__}\n" == capsys.readouterr().out
+
+
+def reason(name: str, standing: Standing = "SUSPECT", *metrics: str) -> Reason:
+    """One that was recorded."""
+    return Reason(name, standing, metrics or ("ttft",), "as measured", "something")
+
+
+def a_run(folder: Path, *reasons: Reason, accepted: tuple[Reason, ...] = (), **changes: Any) -> Path:
+    """The result of a run directory of thorexp's, which gives a path for its model; believable, but for `reasons`."""
+    values = {**RESULT, "model": None, "model_id": "/models/tiny_qwen3-bf16-3dd74d77", "thorexp": {}, **changes}
+    run_dir = RunDir(folder)
+    run_dir.write_text(CONFIG, yaml.safe_dump({"model": {"name": "qwen3_32b_awq"}}))
+    run_dir.write_json(VERDICT, Verdict(reasons, accepted).as_json() | {"thresholds": {}})
+    return run_dir.write_json("result.json", values)
+
+
+def judged_run(file: Path, *typed: str) -> Judged:
+    """The only result in a file."""
+    (values,) = read(file)
+    return judge_one(values, typed, file)
+
+
+def test_a_run_directory_is_judged_by_its_config_s_model(tmp_path: Path) -> None:
+    """By whose name it goes: 494 ms of computing, whatever path it was loaded from."""
+    judged = judged_run(a_run(tmp_path))
+    assert judged.prefill is not None
+    assert ("qwen3_32b_awq", 494) == (judged.name, round(judged.prefill.ms))
+
+
+def test_a_model_that_is_typed_goes_before_a_config_s(tmp_path: Path) -> None:
+    """61 GB take 222 ms to read."""
+    judged = judged_run(a_run(tmp_path), "model=qwen3_30b_a3b")
+    assert judged.prefill is not None
+    assert 222 == round(judged.prefill.ms)
+
+
+def test_a_run_directory_without_a_config_needs_a_model_typed(tmp_path: Path) -> None:
+    """Its path is none."""
+    file = a_run(tmp_path)
+    (tmp_path / CONFIG).unlink()
+    with pytest.raises(ConfigError, match=r"^/models/tiny_qwen3-bf16-3dd74d77 is no model of conf/model\.\n"):
+        judged_run(file)
+
+
+def test_a_config_beside_another_s_result_is_not_its_own(tmp_path: Path) -> None:
+    """What vLLM saved carries its name itself, and its reasons are ours."""
+    file = a_run(tmp_path, reason("throttling"))
+    file.write_text(json.dumps({**RESULT, "model": "Qwen3-30B-A3B"}))
+    assert ("Qwen3-30B-A3B", []) == (judged_run(file).name, names(judged_run(file)))
+
+
+def test_what_was_recorded_against_a_result_counts(tmp_path: Path) -> None:
+    """Throttling cannot be seen in what is published; the number that it touches is marked."""
+    verdict = judged_run(a_run(tmp_path, reason("throttling", "INVALID", "tpot"))).verdict
+    assert ("INVALID", "INVALID", "VALID") == (
+        verdict.standing,
+        verdict.of("median_tpot_ms"),
+        verdict.of("median_ttft_ms"),
+    )
+    assert ["as measured"] == [each.evidence for each in verdict.reasons]
+
+
+def test_without_a_record_beside_it_a_result_has_our_reasons(tmp_path: Path) -> None:
+    """The names in it say no standing."""
+    file = a_run(tmp_path, reason("throttling"), thorexp={"verdict": "SUSPECT", "reasons": ["throttling"]})
+    (tmp_path / VERDICT).unlink()
+    assert [] == names(judged_run(file))
+
+
+@pytest.mark.parametrize(("recorded", "standing"), [("SUSPECT", "INVALID"), ("INVALID", "INVALID")])
+def test_a_name_that_both_find_counts_once_and_as_the_worse(
+    recorded: Standing, standing: Standing, tmp_path: Path
+) -> None:
+    """150 of 250 failures are INVALID to us."""
+    file = a_run(tmp_path, reason("failed_requests", recorded, "all"), failed=150)
+    assert [("failed_requests", standing)] == [(each.name, each.standing) for each in judged_run(file).verdict.reasons]
+
+
+def test_a_worse_record_stays_the_worse(tmp_path: Path) -> None:
+    """Shorter answers are SUSPECT to us."""
+    file = a_run(tmp_path, reason("answer_lengths", "INVALID", "tpot"), total_output_tokens=12_700)
+    verdict = judged_run(file).verdict
+    assert ["as measured"] == [each.evidence for each in verdict.reasons]
+    assert ("INVALID", "INVALID") == (verdict.of("median_tpot_ms"), verdict.of("output_throughput"))
+
+
+def test_no_number_that_the_record_doubts_is_believed(tmp_path: Path) -> None:
+    """Of one name that both find, what either touches is touched."""
+    recorded = reason("ttft_below_prefill_limit", "SUSPECT", "kv_cache")
+    verdict = judged_run(a_run(tmp_path, recorded, mean_ttft_ms=90.0, median_ttft_ms=90.0)).verdict
+    assert ("INVALID", "INVALID") == (verdict.of("kv_cache"), verdict.of("median_ttft_ms"))
+
+
+def test_what_was_accepted_then_counts_only_if_it_is_found_now(tmp_path: Path) -> None:
+    """Whoever judges says what he accepts: early tokens count against the result, throttling nobody finds."""
+    then = (reason("ttft_below_prefill_limit"), reason("throttling"))
+    file = a_run(tmp_path, accepted=then, mean_ttft_ms=90.0, median_ttft_ms=90.0)
+    assert ["ttft_below_prefill_limit"] == names(judged_run(file))
+
+
+def test_a_recorded_reason_can_be_accepted(tmp_path: Path) -> None:
+    """As one that is found now."""
+    judged = judged_run(a_run(tmp_path, reason("throttling")), "verdict.accept=[throttling]")
+    assert ("VALID", 1) == (judged.verdict.standing, len(judged.verdict.accepted))
+
+
+def test_a_run_directory_stands_for_its_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With its model's name and its reasons."""
+    a_run(tmp_path, reason("throttling"))
+    assert 0 == main([str(tmp_path)])
+    (row,) = table_of(capsys.readouterr().out)[2:]
+    assert row.startswith("| qwen3_32b_awq, 1 at once | ")
+    assert row.endswith(" | SUSPECT: throttling |")
+
+
+def test_a_directory_without_a_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What, where, what it lacks, and what to try."""
+    headline, where, lacks, remedy = refusal([str(tmp_path)], capsys)
+    assert "A directory has no result." == headline
+    assert f"where  {tmp_path}" == where
+    assert "lacks  result.json" == lacks
+    assert "the directory of a finished run" in remedy
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", "{}", json.dumps(Verdict((reason("throttling"),)).as_json()).replace("SUSPECT", "BAD")],
+    ids=["broken off", "a list", "without reasons", "a standing that there is not"],
+)
+def test_a_damaged_verdict_is_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rather than left out, which would be milder."""
+    a_run(tmp_path)
+    (tmp_path / VERDICT).write_text(text)
+    headline, where, *_ = refusal([str(tmp_path)], capsys)
+    assert "A file of a run directory is damaged." == headline
+    assert where.endswith(VERDICT)
+
+
+def test_a_damaged_config_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With where it is."""
+    a_run(tmp_path)
+    (tmp_path / CONFIG).write_text("model: [")
+    assert str(tmp_path / CONFIG) in "\n".join(refusal([str(tmp_path)], capsys))
+
+
 def test_the_command_prints_a_table(printed: "subprocess.CompletedProcess[str]") -> None:
-    """It ends with 0, for INVALID is no failure of ours: a heading, a rule and fourteen rows, then the reasons."""
+    """It ends with 0, for INVALID is no failure of ours: hardware, a head, a rule, fourteen rows, then the reasons."""
     assert (0, "") == (printed.returncode, printed.stderr)
-    head, rule, *lines = printed.stdout.splitlines()
+    hardware, empty, head, rule, *lines = printed.stdout.splitlines()
+    assert ("On NVIDIA Jetson AGX Thor Developer Kit (T5000), hardware=jetson_agx_thor:", "") == (hardware, empty)
     assert head.startswith("| published result | tok/s | TTFT p50 | at least |")
     assert set("| -:") == set(rule)
     assert 14 == lines.index("")
     assert 7 == sum("| INVALID: ttft_below_prefill_limit" in line for line in lines[:14])
-    assert "all 7 results of 8 at once: SUSPECT output_lengths_differ" in lines[-1]
+    assert "all 7 results of 8 at once: output_lengths_differ" in lines[-1]
 
 
 def test_a_reader_who_has_seen_enough_is_no_failure() -> None:

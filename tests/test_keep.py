@@ -104,11 +104,14 @@ def test_a_plain_closed_loop_has_these(extras: Any) -> None:
         "prefix_cache_hit_rate_percent",
         "reusable_prompt_tokens",
         "client_cpu_percent",
+        "first_token_lateness_ms",
+        "late_tokens_percent",
         "mean_loop_lag_ms",
         "max_loop_lag_ms",
         "planned_input_tokens",
         "planned_output_tokens",
         "plan_digest",
+        "hardware",
         "endpoint",
         "served_model",
         "vllm_version",
@@ -185,6 +188,18 @@ def test_the_clients_own_lag_is_told(extras: Any) -> None:
     """Mean and largest of what its loop was late."""
     told = extras(measurement=measured(of_run={"loop_lag_ns": (1 * MS, 2 * MS, 6 * MS)}))
     assert (3.0, 6.0) == (told["mean_loop_lag_ms"], told["max_loop_lag_ms"])
+
+
+def test_how_late_the_client_stamps_is_told(extras: Any) -> None:
+    """A loop that was asked and never held up stamped nothing late."""
+    told = extras(measurement=measured(of_run={"loop_lag_ns": (0, 1 * MS)}))
+    assert (0.0, 0.0) == (told["first_token_lateness_ms"], told["late_tokens_percent"])
+
+
+@pytest.mark.parametrize("name", ["cpu", "jetson_agx_thor"])
+def test_a_result_says_of_which_hardware_it_is(extras: Any, name: str) -> None:
+    """By the name of its config."""
+    assert name == extras(a_job(f"hardware={name}"))["hardware"]
 
 
 def test_goodput_is_a_share_where_there_are_limits(extras: Any) -> None:

@@ -68,6 +68,16 @@ def test_requests_and_tokens_are_drawn_without_any_telemetry() -> None:
     assert ([0.0, 1.0, 2.0], [1.0, 1.0, 1.0]) == (numbers(tokens["x"]), numbers(tokens["y"]))
 
 
+def test_counts_of_requests_hold_until_the_next() -> None:
+    """In flight, running or waiting: between 3 and 5 there is no half of a request. A temperature goes through all."""
+    signals = {f"server.{word}": every_s(3, 5, 4) for word in ("running", "waiting")}
+    traces = traces_of(page(RUN, Telemetry({**signals, "thermal.tj_c": every_s(40, 41, 42)})))
+    stepped = {name for name, trace in traces.items() if trace["line"]["shape"] == "hv"}
+    assert {"in flight", "running in the server", "waiting in the server", "each second"} == stepped
+    assert [3, 5, 4] == numbers(traces["running in the server"]["y"])
+    assert "linear" == traces["thermal.tj_c"]["line"]["shape"]
+
+
 @pytest.mark.parametrize(
     ("signal", "panel"),
     [

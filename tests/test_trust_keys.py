@@ -9,7 +9,7 @@ from tests.test_compose import a_tree
 from thorexp.compose import job_config
 from thorexp.config import JobConfig
 from thorexp.errors import ConfigError
-from thorexp.trust_keys import check_telemetry, check_thresholds
+from thorexp.trust_keys import check_hardware, check_telemetry, check_thresholds
 
 INF, NAN = float("inf"), float("nan")
 
@@ -28,22 +28,23 @@ def said_of(error: "pytest.ExceptionInfo[ConfigError]") -> tuple[str, list[str]]
 
 @pytest.mark.parametrize("words", [(), ("telemetry=off",)], ids=["default", "off"])
 def test_what_conf_ships_is_kept(words: tuple[str, ...]) -> None:
-    """Neither telemetry, on or off, nor a threshold of it is refused."""
+    """Neither telemetry, on or off, nor hardware nor a threshold of it is refused."""
     job = job_config(a_tree(*words))
     check_telemetry(job.telemetry)
+    check_hardware(job.hardware)
     check_thresholds(job.verdict)
 
 
 @pytest.mark.parametrize("key", ["interval_s", "server_interval_s"])
 @pytest.mark.parametrize(("value", "shown"), [(0.0, "0"), (-1.0, "-1"), (0.009, "0.009"), (INF, "inf"), (NAN, "nan")])
 def test_a_look_that_never_or_always_comes_is_refused(key: str, value: float, shown: str, shipped: JobConfig) -> None:
-    """By the full key, as it was typed, with one that can be kept."""
+    """By the full key, as it was typed, with the shortest that can be kept."""
     changed: dict[str, Any] = {key: value}
     with pytest.raises(ConfigError) as refused:
         check_telemetry(replace(shipped.telemetry, **changed))
     headline, (remedy,) = said_of(refused)
     assert f"telemetry.{key}={shown} cannot be kept." == headline
-    assert f"telemetry.{key}=0.1 or more" in remedy
+    assert f"try  telemetry.{key}=0.01 or more" == remedy
 
 
 @pytest.mark.parametrize("key", ["interval_s", "server_interval_s"])
@@ -83,6 +84,38 @@ def test_a_command_that_is_badly_quoted_is_refused(command: str, shipped: JobCon
 def test_a_command_of_several_words_is_kept(command: str, shipped: JobConfig) -> None:
     """Quoted as in a shell."""
     check_telemetry(replace(shipped.telemetry, tegrastats=command))
+
+
+@pytest.mark.parametrize("devices", [0, -1])
+def test_hardware_of_no_device_is_refused(devices: int, shipped: JobConfig) -> None:
+    """By the full key, as it was typed, with the fewest that serve a model."""
+    with pytest.raises(ConfigError) as refused:
+        check_hardware(replace(shipped.hardware, devices=devices))
+    headline, (remedy,) = said_of(refused)
+    assert f"hardware.devices={devices} serve nothing." == headline
+    assert "try  hardware.devices=1" == remedy
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+def test_hardware_of_a_device_or_more_is_kept(devices: int, shipped: JobConfig) -> None:
+    """That serve one model together."""
+    check_hardware(replace(shipped.hardware, devices=devices))
+
+
+def test_a_match_that_is_no_pattern_is_refused(shipped: JobConfig) -> None:
+    """By the full key, with what is wrong of it and the way to have none."""
+    with pytest.raises(ConfigError) as refused:
+        check_hardware(replace(shipped.hardware, match="(H200"))
+    headline, (says, remedy) = said_of(refused)
+    assert "hardware.match=(H200 is no regular expression." == headline
+    assert says.startswith("says  missing )")
+    assert "hardware.match=null" in remedy
+
+
+@pytest.mark.parametrize("match", [None, "H200|H100"])
+def test_a_match_may_be_a_pattern_or_absent(match: str | None, shipped: JobConfig) -> None:
+    """Hardware that cannot be told has none."""
+    check_hardware(replace(shipped.hardware, match=match))
 
 
 @pytest.mark.parametrize(

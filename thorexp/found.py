@@ -1,11 +1,11 @@
 """What a load left behind becomes the findings that it is judged by."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from thorexp.left import Left
 from thorexp.machine.gpus import GpuState
 from thorexp.machine.identity import identity
+from thorexp.machine.server_metrics import KV_CACHE
 from thorexp.machine.state import MachineState
 from thorexp.measure.degenerate import degenerate
 from thorexp.measure.findings import Findings
@@ -13,7 +13,7 @@ from thorexp.measure.grounds.answers import Lengths
 from thorexp.measure.grounds.cache import CacheUse
 from thorexp.measure.grounds.machine import MachineFound, PowerState
 from thorexp.measure.grounds.server import ServerWork
-from thorexp.measure.grounds.steadiness import Halves, halves
+from thorexp.measure.grounds.steadiness import Halves, Rest, halves
 from thorexp.measure.limits import (
     Roofline,
     Utilization,
@@ -22,18 +22,20 @@ from thorexp.measure.limits import (
 )
 from thorexp.measure.metrics import Summary, output_tokens
 from thorexp.measure.plan import LoadPlan
+from thorexp.measure.power import Power
 from thorexp.measure.records import RequestRecord
 from thorexp.measure.reuse import Reuse
 from thorexp.prepare import PreparedJob
 from thorexp.samples import Sample
 from thorexp.serve.kernels import slow_kernels
-from thorexp.watching import gpus_of
+from thorexp.watching import gpus_of, is_other_machine
 
-KV_CACHE = "server.kv_cache_percent"
 SEVERAL_TOKENS = 1.01  # a chunk: above it, gaps between chunks are not gaps between tokens
 
 
-def findings(job: PreparedJob, left: Left, limits: Roofline, reuse: Reuse | None, used: Utilization) -> Findings:
+def findings(
+    job: PreparedJob, left: Left, limits: Roofline, reuse: Reuse | None, used: Utilization, power: Power | None = None
+) -> Findings:
     """All grounds that the job and what is left of it give. A model may have nothing to say to one question."""
     answered = [sample for sample in left.samples if sample.text is not None]
     texts = [sample for sample in answered if sample.text] or answered
@@ -50,6 +52,7 @@ def findings(job: PreparedJob, left: Left, limits: Roofline, reuse: Reuse | None
         server=_server(left),
         machine=_machine(job, left),
         halves=_halves(job.plan, good),
+        rest=_rest(left, power),
         degenerate=tuple(_degenerate(texts)),
         texts=len(texts),
     )
@@ -71,6 +74,17 @@ def _answered_prompts(left: Left) -> int | None:
     sent = [record for record in left.played.requests if record.sent_ns is not None]
     counted = [record.input_tokens for record in sent if record.ok and record.input_tokens is not None]
     return sum(counted) if len(counted) == len(sent) else None
+
+
+def _rest(left: Left, power: Power | None) -> Rest | None:
+    """Absent without samples on both sides."""
+    if power is None or left.watched.idle is None:
+        return None
+    idle = power.series.within(*left.watched.idle)
+    load = power.series.within(left.played.start_ns, left.played.end_ns)
+    if idle.mean is None or load.mean is None:
+        return None
+    return Rest(min(idle.values), idle.mean, max(idle.values), load.mean)
 
 
 def _may_draft(job: PreparedJob, summary: Summary) -> bool:
@@ -117,7 +131,7 @@ def _machine(job: PreparedJob, left: Left) -> MachineFound | None:
     return MachineFound(
         hardware=hardware.name,
         description=description,
-        is_other=None if hardware.match is None else re.search(hardware.match, description) is None,
+        is_other=is_other_machine(hardware.match),
         before=_power_state(before, gpus_of(job.config)),
         after=_power_state(after, gpus_of(job.config)),
         throttling=left.throttling,

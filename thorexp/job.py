@@ -20,6 +20,7 @@ from thorexp.serve.attach import attach
 from thorexp.serve.dummy_model import write_dummy_model
 from thorexp.serve.pool import ServerPool
 from thorexp.serve.server import Server
+from thorexp.watching import warn_of_other_machine
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,7 @@ def serve(job: PreparedJob, means: Means, logs: Path) -> Server:
     """The server that the job asks for: a running one that is the same, else a new one."""
     if job.launch is None:
         return attached(job)
+    warn_of_other_machine(job.config.hardware.name, job.config.hardware.match)
     if job.config.model.weights is Weights.random:
         write_dummy_model(
             Path(job.launch.model),

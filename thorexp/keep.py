@@ -7,9 +7,10 @@ from typing import Any
 
 from thorexp import rundir
 from thorexp.config import JobConfig
-from thorexp.found import KV_CACHE, SEVERAL_TOKENS
+from thorexp.found import SEVERAL_TOKENS
 from thorexp.left import Left
 from thorexp.machine.identity import identity
+from thorexp.machine.server_metrics import KV_CACHE
 from thorexp.measure.energy import Energy
 from thorexp.measure.metrics import WORST, Summary
 from thorexp.measure.signals import Telemetry
@@ -162,6 +163,7 @@ def _extras(job: PreparedJob, endpoint: Endpoint, measured: Measurement, backed:
     yield "planned_input_tokens", job.plan.input_tokens
     yield "planned_output_tokens", job.plan.output_tokens
     yield "plan_digest", job.digest[:16]
+    yield "hardware", job.config.hardware.name
     yield "endpoint", job.config.endpoint.name
     yield "served_model", endpoint.served_model
     yield "vllm_version", endpoint.version
@@ -225,6 +227,8 @@ def _client_figures(job: PreparedJob, summary: Summary) -> Iterator[tuple[str, f
         yield from _from_schedule("e2el", summary.e2el_from_schedule_ms)
     cpu, lags = summary.client_cpu_share, summary.loop_lag_ms
     yield "client_cpu_percent", None if cpu is None else 100.0 * cpu
+    yield "first_token_lateness_ms", summary.first_token_lateness_ms
+    yield "late_tokens_percent", None if summary.late_share is None else 100.0 * summary.late_share
     yield "mean_loop_lag_ms", lags.mean if lags else None
     yield "max_loop_lag_ms", dict(lags.percentiles)[WORST] if lags else None
 

@@ -23,7 +23,7 @@ from thorexp.serve.dummy_model import check_dummy_model
 from thorexp.serve.engine_args import EngineArg, check, resolve
 from thorexp.serve.flags import KnownFlags, known_flags
 from thorexp.serve.server import LaunchSpec
-from thorexp.trust_keys import check_match, check_telemetry, check_thresholds
+from thorexp.trust_keys import check_hardware, check_telemetry, check_thresholds
 
 # The first request to a fresh engine is a realistic one: four token ids have killed a worker (vLLM 0.32, CPU).
 PROBE_LEN = 32
@@ -91,7 +91,7 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
     _check_percentiles(config.metrics)
     check_telemetry(config.telemetry)
     check_thresholds(config.verdict)
-    check_match(config.hardware)
+    check_hardware(config.hardware)
     headers = headers_of(config.endpoint)
     engine_args = resolve_engine_args(config, typed)
     known = _known_flags(config)

@@ -82,7 +82,8 @@ def timeline(title: str, run: RunRecord, telemetry: Telemetry, power: Power | No
 
 
 def _panels(run: RunRecord, shown: Telemetry, power: Power | None) -> list[Panel]:
-    server = [Line(f"{word} in the server", _signal(shown, f"server.{word}")) for word in ("running", "waiting")]
+    words = ("running", "waiting")
+    server = [Line(f"{word} in the server", _signal(shown, f"server.{word}"), stepped=True) for word in words]
     panels = [
         Panel("requests", (Line("in flight", in_flight(run), stepped=True), *server)),
         Panel("output, tokens/s", (Line("each second", _held_for_1_s(tokens_per_s(run)), stepped=True),)),

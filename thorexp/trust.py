@@ -51,8 +51,8 @@ def trust(job: PreparedJob, left: Left) -> Trust:
         prefilled=_prefilled(left, reuse),
         decoding=decoding_of(good, left.summary.duration_s),
     )
-    found = findings(job, left, limits, reuse, used)
     power, energy = _energy(job, left)
+    found = findings(job, left, limits, reuse, used, power)
     return Trust(
         verdict=judge(found, job.config.verdict),
         utilization=used,

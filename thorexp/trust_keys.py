@@ -18,7 +18,9 @@ def check_telemetry(config: TelemetryConfig) -> None:
     """ConfigError by the full key."""
     for key, value in (("interval_s", config.interval_s), ("server_interval_s", config.server_interval_s)):
         if not SHORTEST_S <= value < float("inf"):
-            raise ConfigError(f"telemetry.{key}={value:g} cannot be kept.", ("try", f"telemetry.{key}=0.1 or more"))
+            raise ConfigError(
+                f"telemetry.{key}={value:g} cannot be kept.", ("try", f"telemetry.{key}={SHORTEST_S:g} or more")
+            )
     if not 0 <= config.idle_s < float("inf"):
         raise ConfigError(
             f"telemetry.idle_s={config.idle_s:g} is no time to rest.", ("try", "telemetry.idle_s=3, or 0")
@@ -34,8 +36,10 @@ def check_telemetry(config: TelemetryConfig) -> None:
         ) from None
 
 
-def check_match(hardware: HardwareConfig) -> None:
-    """ConfigError for a pattern that is none."""
+def check_hardware(hardware: HardwareConfig) -> None:
+    """ConfigError for a pattern that is none, or no device."""
+    if hardware.devices < 1:
+        raise ConfigError(f"hardware.devices={hardware.devices} serve nothing.", ("try", "hardware.devices=1"))
     try:
         re.compile(hardware.match or "")
     except re.error as wrong:

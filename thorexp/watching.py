@@ -3,6 +3,7 @@
 import ipaddress
 import logging
 import os
+import re
 import socket
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import psutil
 from thorexp import rundir
 from thorexp.asking import headers_of
 from thorexp.config import JobConfig, ServerKind
+from thorexp.machine.identity import identity
 from thorexp.machine.sampler import SamplerSpec
 from thorexp.machine.state import MachineState, state
 from thorexp.machine.telemetry import Sampler
@@ -111,6 +113,22 @@ class Watch:
                 return False
             time.sleep(POLL_S)
         return False
+
+
+def is_other_machine(match: str | None) -> bool | None:
+    """Whether this machine is not the one that a hardware config describes; absent for one that cannot be told."""
+    return None if match is None else re.search(match, identity().description) is None
+
+
+@cache
+def warn_of_other_machine(hardware: str, match: str | None) -> None:
+    """Once a process, before a night begins."""
+    if is_other_machine(match):
+        log.warning(
+            "hardware=%s, but this machine is: %s; results will be SUSPECT (hardware=auto)",
+            hardware,
+            identity().description,
+        )
 
 
 def gpus_of(config: JobConfig) -> tuple[int, ...] | None:

@@ -46,6 +46,22 @@ class Ending:
         raise AbsentError("it ended")
 
 
+class EndingWithStop(Counting):
+    """A sensor that answers so many times, and whose next read waits for `stop` and raises."""
+
+    def __init__(self, answers: int, ended: Exception, stop: threading.Event) -> None:
+        super().__init__("ending with stop")
+        self.answers, self.ended, self.stop = answers, ended, stop
+        self.has_ended = False
+
+    def read(self) -> list[Row]:
+        if self.count < self.answers:
+            return super().read()
+        self.stop.wait()
+        self.has_ended = True
+        raise self.ended
+
+
 class Breaking(Counting):
     """A sensor whose library raises what nobody expects, from its second read on."""
 
@@ -155,6 +171,37 @@ def test_a_sensor_that_ends_says_why() -> None:
     """And nothing is read any more."""
     with looping(Ending()) as (loop, _):
         assert until(lambda: loop.absent == "source: it ended")
+
+
+def stopped(answers: int, ended: Exception) -> tuple[Loop, list[float]]:
+    """A loop that was told to stop once its only sensor had answered so many times, and the values of its rows."""
+    stop, rows = threading.Event(), deque[Row]()
+    sensor = EndingWithStop(answers, ended, stop)
+    loop = Loop(Source("source", 0.01, lambda: [sensor], to_the_end=True), rows, stop)
+    loop.start()
+    assert until(lambda: len(rows) == answers)
+    stop.set()
+    loop.finish(30.0)
+    assert until(lambda: sensor.has_ended)
+    return loop, [value for _, _, value in rows]
+
+
+@pytest.mark.parametrize("ended", [AbsentError("it ended"), ValueError("no pipe")], ids=repr)
+def test_a_source_that_ends_when_it_was_told_to_stop_is_not_absent(ended: Exception) -> None:
+    """It had answered, and its rows are kept."""
+    loop, values = stopped(2, ended)
+    assert (None, [1.0, 2.0]) == (loop.absent, values)
+
+
+@pytest.mark.parametrize(
+    ("ended", "why"),
+    [(AbsentError("it ended"), "it ended"), (ValueError("no pipe"), "broke off, ValueError: no pipe")],
+    ids=["ends", "breaks"],
+)
+def test_a_source_that_never_answered_says_why_though_it_was_told_to_stop(ended: Exception, why: str) -> None:
+    """That there is nothing of it is not because it had to stop."""
+    loop, values = stopped(0, ended)
+    assert (f"source: {why}", []) == (loop.absent, values)
 
 
 def test_a_sensor_that_breaks_is_absent_in_words_though_it_had_answered() -> None:

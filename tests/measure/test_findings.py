@@ -13,7 +13,7 @@ from thorexp.measure.grounds.answers import Lengths
 from thorexp.measure.grounds.cache import CacheUse
 from thorexp.measure.grounds.machine import MachineFound, PowerState
 from thorexp.measure.grounds.server import ServerWork
-from thorexp.measure.grounds.steadiness import Halves, lengths_differ, repeats_disagree
+from thorexp.measure.grounds.steadiness import Halves, Rest, lengths_differ, repeats_disagree
 from thorexp.measure.heat import Throttling
 from thorexp.measure.limits import Against, Limit, Utilization
 from thorexp.measure.metrics import Summary
@@ -35,6 +35,8 @@ RECORDS = [
 SUMMARY = replace(
     a_summary(*RECORDS, end_ns=100 * S),
     loop_lag_ms=Distribution(9, 0.5, 0.5, 0.1, ()),
+    first_token_lateness_ms=0.1,
+    late_share=0.0,
     client_cpu_share=0.2,
 )
 MAXN = PowerState("MAXN", is_max=True, clocks_locked=True)
@@ -51,6 +53,7 @@ PLAIN = Findings(
     server=ServerWork(preemptions=0, queue_ms=1.0, kv_cache=0.5),
     machine=MACHINE,
     halves=Halves(20.0, 20.1, 0.1),
+    rest=Rest(19.0, 20.0, 21.0, 90.0),
     texts=4,
 )
 
@@ -94,7 +97,7 @@ GROUNDS = {
     "stopped_load": with_summary(stopped="time was up"),
     "answer_lengths": replace(PLAIN, lengths=Lengths(500, 499, 1)),
     "tokens_in_one_read": with_summary(one_read_share=0.5),
-    "client_lag": with_summary(loop_lag_ms=a_mean(30.0)),
+    "client_lag": with_summary(first_token_lateness_ms=50.0),
     "schedule_lag": with_summary(schedule_lag_ms=a_mean(100.0)),
     "client_saturated": with_summary(client_cpu_share=0.99),
     "preemptions": replace(PLAIN, server=ServerWork(preemptions=3)),
@@ -106,6 +109,7 @@ GROUNDS = {
     "clocks": replace(PLAIN, machine=replace(MACHINE, before=PowerState(clocks_locked=False))),
     "throttling": replace(PLAIN, machine=replace(MACHINE, throttling=Throttling({}, {"gpu0": 0.5}))),
     "drift": replace(PLAIN, halves=Halves(20.0, 30.0, 0.1)),
+    "unsteady_rest": replace(PLAIN, rest=Rest(19.0, 30.0, 60.0, 90.0)),
     "few_samples": with_summary(ttft_ms=Distribution(10, 200.0, 200.0, 0.0, ((99.0, 200.0),))),
 }
 
@@ -153,7 +157,7 @@ def test_there_are_as_many_grounds_as_names() -> None:
         ({"below_limit": 0.95}, "tpot_below_decode_limit", GROUNDS["tpot_below_decode_limit"]),
         ({"below_limit": 0.5}, "batch_above_bandwidth", GROUNDS["batch_above_bandwidth"]),
         ({"cache_hits": 0.5}, "prefix_cache_hits", GROUNDS["prefix_cache_hits"]),
-        ({"client_lag": 2.0}, "client_lag", GROUNDS["client_lag"]),
+        ({"client_lag": 1.0}, "client_lag", GROUNDS["client_lag"]),
         ({"client_lag": 0.5}, "schedule_lag", GROUNDS["schedule_lag"]),
         ({"client_cpu": 1.0}, "client_saturated", GROUNDS["client_saturated"]),
         ({"one_read": 0.5}, "tokens_in_one_read", GROUNDS["tokens_in_one_read"]),

@@ -265,6 +265,8 @@ def test_a_run_without_success_has_no_latency() -> None:
         "ttft_from_schedule_ms",
         "e2el_from_schedule_ms",
         "loop_lag_ms",
+        "first_token_lateness_ms",
+        "late_share",
     }
     others = {
         "max_output_tokens_per_s",
@@ -311,6 +313,45 @@ def test_the_lag_of_the_loop_is_in_milliseconds() -> None:
     """Of the run, whatever became of its requests."""
     lag = of(summarize(replace(a_run(), loop_lag_ns=(1 * MS, 5 * MS)), (), Slo()).loop_lag_ms)
     assert (2, (1 + 5) / 2) == (lag.count, lag.mean)
+
+
+def held(*held_ms: tuple[int, int]) -> Summary:
+    """Two answers of two tokens, at 100 and 120, 200 and 220 ms, read by a loop that was held up at these times."""
+    answers = (
+        a_record(index=0, token_ns=(100 * MS, 120 * MS), output_tokens=2),
+        a_record(index=1, token_ns=(200 * MS, 220 * MS), output_tokens=2),
+    )
+    times = tuple((begin * MS, end * MS) for begin, end in held_ms)
+    return summarize(replace(a_run(*answers), loop_lag_ns=(0,), held_ns=times), (), Slo())
+
+
+def test_a_token_that_came_while_the_loop_was_held_up_may_be_late_since_then() -> None:
+    """The first of two first tokens by 40 ms, the other by none; one of four tokens."""
+    summary = held((60, 100))
+    assert (40 / 2, 1 / 4) == (summary.first_token_lateness_ms, summary.late_share)
+
+
+def test_what_is_read_just_after_is_late_by_no_more_than_the_lag() -> None:
+    """At 120 ms, 1 ms after a loop went on that had stood for 9."""
+    summary = held((110, 119))
+    assert (0.0, 1 / 4) == (summary.first_token_lateness_ms, summary.late_share)
+
+
+def test_a_loop_that_was_held_up_at_other_times_stamped_nothing_late() -> None:
+    """However long."""
+    summary = held((0, 90), (230, 900))
+    assert (0.0, 0.0) == (summary.first_token_lateness_ms, summary.late_share)
+
+
+def test_a_loop_that_was_never_held_up_stamped_nothing_late() -> None:
+    """Known, and none."""
+    assert (0.0, 0.0) == (held().first_token_lateness_ms, held().late_share)
+
+
+def test_nobody_knows_of_a_loop_that_was_not_asked() -> None:
+    """Absent, not 0."""
+    summary = a_summary(a_record())
+    assert (None, None) == (summary.first_token_lateness_ms, summary.late_share)
 
 
 def test_answers_in_one_piece_enter_the_e2el_alone() -> None:

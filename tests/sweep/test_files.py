@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.records import BELIEVED
 from tests.sweep.makers import CACHED, FEW, MODELS, a_failed_point, a_point, an_unjudged_point
 from thorexp.measure.verdict import Reason
 from thorexp.sweep.files import as_csv, frontier_html, markdown, text
@@ -93,7 +94,7 @@ def doubted(tmp_path: Path) -> tuple[Point, ...]:
     )
 
 
-EXPLAINED = "* best of the numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report\n"
+EXPLAINED = "* best of several numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report\n"
 
 
 def said_of(points: tuple[Point, ...], said_by: str) -> str:
@@ -146,6 +147,52 @@ def test_a_reason_is_said_once_with_the_points_that_it_speaks_against(doubted: t
     assert 1 == said.count("few_samples")
 
 
+@pytest.fixture
+def accepting(tmp_path: Path) -> tuple[Point, ...]:
+    """Three that accept too few requests for their P99, of which two have it; one of them is from the cache too."""
+    now = replace(BELIEVED, accept=["few_samples"])
+    return tuple(
+        a_point(tmp_path, f"load={name}", result={"output_throughput": rate, "p99_ttft_ms": 5.0}, reasons=of, now=now)
+        for name, rate, of in (("a", 40.0, (FEW,)), ("b", 30.0, ()), ("c", 20.0, (CACHED, FEW)))
+    )
+
+
+@pytest.mark.parametrize("said_by", ["text", "markdown"])
+def test_what_is_accepted_is_said_once_before_what_counts(accepting: tuple[Point, ...], said_by: str) -> None:
+    """With the points that would have it against them, and without a mark."""
+    said = said_of(accepting, said_by)
+    cached = "! prefix_cache_hits: load=c: 96 of 128 prompt tokens\n"
+    assert f"{EXPLAINED}  accepted few_samples: load=a, load=c\n{cached}" in said
+    assert 1 == said.count("few_samples")
+
+
+@pytest.mark.parametrize("said_by", ["text", "markdown"])
+def test_what_nobody_has_is_not_said_to_be_accepted(doubted: tuple[Point, ...], said_by: str) -> None:
+    """Where every reason counts."""
+    assert "accepted" not in said_of(doubted, said_by)
+
+
+def test_a_number_with_an_accepted_reason_has_no_mark(accepting: tuple[Point, ...]) -> None:
+    """What does count of the third marks its TTFT and its throughput."""
+    lines = [cells(line) for line in shown(accepting).splitlines() if line.startswith("│")]
+    assert [("40.00*", "5.00*"), ("30.00", "5.00*"), ("20.00!", "5.00!")] == [(line[1], line[3]) for line in lines]
+    assert ["VALID", "VALID", "INVALID"] == [line[8] for line in lines]
+
+
+def test_csv_has_what_is_accepted_beside_what_counts(accepting: tuple[Point, ...]) -> None:
+    """By name, empty without."""
+    expected = [("VALID", "", "few_samples"), ("VALID", "", ""), ("INVALID", "prefix_cache_hits", "few_samples")]
+    assert expected == [(row["verdict"], row["reasons"], row["accepted"]) for row in csv_rows(accepting)]
+    assert as_csv(table(accepting)).startswith("point,state,repeats,verdict,reasons,accepted,output_throughput,")
+
+
+def test_csv_has_several_that_are_accepted_in_one_cell(tmp_path: Path) -> None:
+    """The worst first, as of reasons."""
+    now = replace(BELIEVED, accept=["few_samples", "prefix_cache_hits"])
+    (row,) = csv_rows((a_point(tmp_path, "load=a", result=FAST, reasons=(FEW, CACHED), now=now),))
+    assert ("VALID", "", "prefix_cache_hits;few_samples") == (row["verdict"], row["reasons"], row["accepted"])
+
+
 def test_the_same_reason_on_other_grounds_is_said_apart(tmp_path: Path) -> None:
     """Each with its own evidence."""
     other = replace(FEW, evidence="P99 of 20 values: p99_ttft_ms")
@@ -187,15 +234,15 @@ def test_csv_has_the_worst_reason_first(tmp_path: Path) -> None:
 
 
 def test_csv_of_what_failed_has_no_verdict() -> None:
-    """Nor has it reasons: there is no number to believe."""
+    """Nor has it reasons, accepted or not: there is no number to believe."""
     (row,) = csv_rows((a_failed_point("load=a"),))
-    assert ("", "") == (row["verdict"], row["reasons"])
+    assert ("", "", "") == (row["verdict"], row["reasons"], row["accepted"])
 
 
 def test_csv_of_what_nobody_judged_has_a_dash(tmp_path: Path) -> None:
     """Which is no VALID."""
     (row,) = csv_rows((an_unjudged_point(tmp_path, "load=a", result=FAST),))
-    assert ("-", "") == (row["verdict"], row["reasons"])
+    assert ("-", "", "") == (row["verdict"], row["reasons"], row["accepted"])
 
 
 def test_csv_has_a_doubted_percentile_as_a_number(doubted: tuple[Point, ...]) -> None:

@@ -190,11 +190,12 @@ def test_how_far_repeats_may_differ_is_what_their_verdict_says(tmp_path: Path, s
 
 
 def test_repeats_that_may_disagree_are_valid(tmp_path: Path) -> None:
-    """`verdict.accept` was typed for the job."""
+    """`verdict.accept` was typed for the job; it is kept that they do."""
     believed = replace(BELIEVED, accept=["repeats_disagree"])
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), believed=believed) for each in (10.0, 20.0)))
     assert row.verdict is not None
     assert ("VALID", ()) == (row.verdict.standing, row.verdict.reasons)
+    assert ["repeats_disagree"] == [reason.name for reason in row.verdict.accepted]
 
 
 def a_point_that_accepts_few(folder: Path, *, now: Thresholds | None) -> Point:
@@ -207,9 +208,9 @@ def a_point_that_accepts_few(folder: Path, *, now: Thresholds | None) -> Point:
 
 
 def test_what_a_repeat_accepts_does_not_count(tmp_path: Path) -> None:
-    """Its own verdict has it apart."""
+    """Its own verdict has it apart, and so has the row's."""
     (row,) = table(a_point_that_accepts_few(tmp_path, now=None))
-    assert Verdict() == row.verdict
+    assert Verdict((), accepted=(FEW,)) == row.verdict
 
 
 def test_what_is_accepted_no_more_counts_again(tmp_path: Path) -> None:
@@ -221,28 +222,36 @@ def test_what_is_accepted_no_more_counts_again(tmp_path: Path) -> None:
 def test_what_is_still_accepted_does_not_count(tmp_path: Path) -> None:
     """Then and now."""
     (row,) = table(a_point_that_accepts_few(tmp_path, now=replace(BELIEVED, accept=["few_samples"])))
-    assert Verdict() == row.verdict
+    assert Verdict((), accepted=(FEW,)) == row.verdict
 
 
 def test_what_is_accepted_since_does_not_count(tmp_path: Path) -> None:
     """Of two reasons that counted when it was measured, the other still does."""
     now = replace(BELIEVED, accept=["few_samples"])
     (row,) = table(a_point(tmp_path, "load=a", result=fast(10.0), reasons=(CACHED, FEW), now=now))
-    assert Verdict((CACHED,)) == row.verdict
+    assert Verdict((CACHED,), accepted=(FEW,)) == row.verdict
 
 
 def test_what_is_accepted_since_counts_for_all_repeats(tmp_path: Path) -> None:
     """Whichever of them it speaks against."""
     now = replace(BELIEVED, accept=["few_samples"])
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(10.0), reasons=each, now=now) for each in ((), (FEW,))))
-    assert Verdict() == row.verdict
+    assert Verdict((), accepted=(FEW,)) == row.verdict
 
 
 def test_what_is_accepted_since_counts_though_the_first_repeat_failed(tmp_path: Path) -> None:
     """What is believed of the others does not depend on it."""
     now = replace(BELIEVED, accept=["few_samples"])
     (row,) = table(a_failed_point("load=a"), a_point(tmp_path, "load=a", result=fast(10.0), reasons=(FEW,), now=now))
-    assert Verdict() == row.verdict
+    assert Verdict((), accepted=(FEW,)) == row.verdict
+
+
+def test_what_is_accepted_of_several_repeats_is_one(tmp_path: Path) -> None:
+    """As a reason that counts is: the worst of its kind, and all that it touches in any of them."""
+    now = replace(BELIEVED, accept=["few_samples"])
+    worse = replace(FEW, standing=INVALID, metrics=("p99_itl_ms",))
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(10.0), reasons=(each,), now=now) for each in (FEW, worse)))
+    assert Verdict((), accepted=(replace(worse, metrics=("p99_itl_ms", "p99_ttft_ms")),)) == row.verdict
 
 
 @pytest.mark.parametrize(("spread", "standing"), [(0.3, "VALID"), (0.2, "SUSPECT")])
@@ -254,10 +263,12 @@ def test_how_far_repeats_may_differ_is_what_is_believed_now(tmp_path: Path, spre
 
 
 def test_repeats_that_may_disagree_now_are_valid(tmp_path: Path) -> None:
-    """10 and 20 tokens/s, with verdict.accept=[repeats_disagree] typed since."""
+    """10 and 20 tokens/s, 10 of 15 apart, with verdict.accept=[repeats_disagree] typed since."""
     now = replace(BELIEVED, accept=["repeats_disagree"])
     (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), now=now) for each in (10.0, 20.0)))
-    assert Verdict() == row.verdict
+    assert row.verdict is not None
+    assert ("VALID", ()) == (row.verdict.standing, row.verdict.reasons)
+    assert ["output_throughput 66.7 %"] == [reason.evidence for reason in row.verdict.accepted]
 
 
 @pytest.mark.parametrize("repeats", [1, 2])

@@ -104,7 +104,7 @@ async def _play(
     signals: DeferredSignals,
 ) -> RunRecord:
     signals.arm(asyncio.get_running_loop())
-    lag_ns = array("q")
+    lag_ns, held_ns = array("q"), list[tuple[int, int]]()
     async with Client(target, plan.streams, clock) as client:
         performance = Performance(plan, target, client, clock)
         await client.open_connections()
@@ -115,7 +115,7 @@ async def _play(
         show = None if watch is None else _showing(performance, start_ns, watch, clock)
         if show is not None:
             looks.append(lambda: show(over=False))
-        given_up = await _until_over(performance, watch_lag(lag_ns, clock), looks)
+        given_up = await _until_over(performance, watch_lag(lag_ns, held_ns, clock), looks)
         end_ns, used_ns = clock(), time.process_time_ns() - used_ns
     if show is not None:
         await asyncio.to_thread(show, over=True)
@@ -127,6 +127,7 @@ async def _play(
         tuple(lag_ns),
         None if given_up is DIED else given_up,
         used_ns / (end_ns - start_ns),
+        tuple(held_ns),
     )
 
 

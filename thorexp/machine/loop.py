@@ -68,10 +68,15 @@ class Loop:
             self._sensors = self._source.find()
             self._read_until_told()
         except AbsentError as ended:
-            self._ended = str(ended)
+            self._end(str(ended))
         except Exception as broken:  # noqa: BLE001  whatever a driver's library raises becomes its absence, in words
-            self._ended = f"broke off, {traceback.format_exception_only(broken)[-1].strip()}"
+            self._end(f"broke off, {traceback.format_exception_only(broken)[-1].strip()}")
         self._asked = None
+
+    def _end(self, why: str) -> None:
+        """What ends because all of it was told to is not absent."""
+        if not (self._stop.is_set() and self._answered):
+            self._ended = why
 
     def _read_until_told(self) -> None:
         interval_ns, due_ns = round(self._source.interval_s * NS_PER_S), time.monotonic_ns()

@@ -8,7 +8,7 @@ from thorexp.measure.grounds.answers import Lengths
 from thorexp.measure.grounds.cache import CacheUse
 from thorexp.measure.grounds.machine import MachineFound
 from thorexp.measure.grounds.server import ServerWork
-from thorexp.measure.grounds.steadiness import Halves
+from thorexp.measure.grounds.steadiness import Halves, Rest
 from thorexp.measure.limits import Against, Utilization
 from thorexp.measure.metrics import Summary
 from thorexp.measure.stats import Distribution, percentile_word
@@ -20,7 +20,7 @@ NAMES = (
     "batch_above_bandwidth", "degenerate_text", "failed_requests", "stopped_load", "answer_lengths",
     "tokens_in_one_read", "client_lag", "schedule_lag", "client_saturated", "preemptions", "kv_cache_full",
     "server_queue", "slow_kernels", "other_machine", "power_mode", "clocks", "throttling", "drift", "few_samples",
-    "repeats_disagree", "output_lengths_differ",
+    "unsteady_rest", "repeats_disagree", "output_lengths_differ",
 )  # fmt: skip
 
 
@@ -30,8 +30,8 @@ class Findings:
 
     `is_open`: whether requests were due at times of their own. `ttft`, `tpot`: beside what the hardware allows, and
     how much of it is `used`; empty where that is unknown. `lengths`: absent where answers may end when they like.
-    `halves`: absent of a load that changes by itself. `degenerate`: of so many sampled `texts` those
-    that are none, in words.
+    `halves`: absent of a load that changes by itself. `rest`: absent where no power was told before the load.
+    `degenerate`: of so many sampled `texts` those that are none, in words.
     """
 
     summary: Summary
@@ -44,6 +44,7 @@ class Findings:
     server: ServerWork = field(default_factory=ServerWork)
     machine: MachineFound | None = None
     halves: Halves | None = None
+    rest: Rest | None = None
     degenerate: tuple[str, ...] = ()
     texts: int = 0
 
@@ -81,6 +82,7 @@ def _reasons(found: Findings, believed: Thresholds) -> Iterator[Reason | None]:
         yield machine.clocks(found.machine)
         yield machine.throttling(found.machine, believed.throttled)
     yield steadiness.drift(found.halves, believed.drift)
+    yield steadiness.unsteady_rest(found.rest)
     yield answers.few_samples(unsupported(summary, is_open=found.is_open))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thorexp.measure.records import RequestRecord, RunRecord
 from thorexp.measure.stats import Distribution, distribution
@@ -18,6 +19,7 @@ from thorexp.measure.stats import Distribution, distribution
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 ERROR_CHARS = 200
+HELD_SLACK_NS = 2_000_000  # after a loop goes on, until all that came meanwhile is read
 WORST = 100.0  # the percentile that is the largest value
 
 
@@ -50,6 +52,8 @@ class Summary:
     good requests over all that were played, failures too; absent without an SLO or a request. `tokens_per_chunk`:
     above 1 where the server sends several at once, as with speculative decoding; absent where nobody counted.
     `one_read_share`: of all gaps between chunks, those of 0, for both came in one read; absent without a gap.
+    `first_token_lateness_ms`: how late the client may have stamped a first token, on average; `late_share`: of all
+    tokens, those that it may have stamped late.
     `stopped`: why the load was ended before its plan was. `errors`: the
     most common ones, in words.
     """
@@ -81,6 +85,8 @@ class Summary:
     e2el_from_schedule_ms: Distribution | None
     schedule_lag_ms: Distribution | None
     loop_lag_ms: Distribution | None
+    first_token_lateness_ms: float | None
+    late_share: float | None
     client_cpu_share: float | None
 
 
@@ -202,7 +208,35 @@ def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary
         schedule_lag_ms=in_ms([schedule_lag_ns(record) for record in run.requests]),
         client_cpu_share=run.cpu_share,
         loop_lag_ms=distribution([lag / NS_PER_MS for lag in run.loop_lag_ns], (WORST,)),
+        first_token_lateness_ms=first_token_lateness_ms(run, streamed),
+        late_share=late_share(run, streamed),
     )
+
+
+def first_token_lateness_ms(run: RunRecord, streamed: Sequence[RequestRecord]) -> float | None:
+    """The mean of how late first tokens may be stamped; absent without one, and where nobody asked the loop."""
+    late_ns = _lateness_ns(run, [record.token_ns[0] for record in streamed])
+    return None if late_ns is None else float(late_ns.mean()) / NS_PER_MS
+
+
+def late_share(run: RunRecord, streamed: Sequence[RequestRecord]) -> float | None:
+    """Of all tokens, those that may be stamped late; absent without one, and where nobody asked the loop."""
+    late_ns = _lateness_ns(run, [ns for record in streamed for ns in record.token_ns])
+    return None if late_ns is None else float((late_ns > 0).mean())
+
+
+def _lateness_ns(run: RunRecord, stamps_ns: Sequence[int]) -> NDArray[np.int64] | None:
+    """Of each stamp: one that was taken when the loop had been held up may be late since it was, any other is not."""
+    if not run.loop_lag_ns or not stamps_ns:
+        return None
+    stamps = np.array(stamps_ns, dtype=np.int64)
+    if not run.held_ns:
+        return np.zeros_like(stamps)
+    held = np.array(run.held_ns, dtype=np.int64)
+    last = np.searchsorted(held[:, 0], stamps, side="right") - 1
+    begin, end = held[last, 0], held[last, 1]
+    is_late = (last >= 0) & (stamps <= end + HELD_SLACK_NS)
+    return np.where(is_late, np.minimum(stamps, end) - begin, 0)
 
 
 def most_common_errors(run: RunRecord) -> tuple[str, ...]:

@@ -57,6 +57,8 @@ def summary_of(values: Mapping[str, Any], percentiles: Sequence[float] = (50, 90
         e2el_from_schedule_ms=None,
         schedule_lag_ms=None,
         loop_lag_ms=None,
+        first_token_lateness_ms=None,
+        late_share=None,
         client_cpu_share=None,
     )
 

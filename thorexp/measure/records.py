@@ -50,7 +50,8 @@ class StageRecord:
 class RunRecord:
     """A whole load, played: from just before the first dispatch until every request had ended.
 
-    `loop_lag_ns`: how late the client's event loop was, asked every 10 ms. `stopped`: why the load was ended
+    `loop_lag_ns`: how late the client's event loop was, asked every 10 ms; `held_ns`: from when to when, where that
+    was 2 ms or more. `stopped`: why the load was ended
     before its plan was; absent when it was not. `cpu_share`: the CPU time of the client's process meanwhile over
     the time that passed, 1 being a whole core; absent where nobody asked.
     """
@@ -62,3 +63,4 @@ class RunRecord:
     loop_lag_ns: tuple[int, ...] = ()
     stopped: str | None = None
     cpu_share: float | None = None
+    held_ns: tuple[tuple[int, int], ...] = ()

@@ -16,7 +16,7 @@ ABSENT = "-"
 MARKS: Mapping[Standing, str] = {"VALID": "", "SUSPECT": "?", "INVALID": "!"}
 SYMBOLS: Mapping[Standing, str] = {"VALID": "circle", "SUSPECT": "circle-open", "INVALID": "x"}
 OF_SWEEPS = ("repeats_disagree", "output_lengths_differ")  # which no single report knows
-LEGEND = "* best of the numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report"
+LEGEND = "* best of several numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report"
 
 
 def text(table: Sequence[Row], heading: str, title: str) -> str:
@@ -55,7 +55,7 @@ def as_csv(table: Sequence[Row]) -> str:
     """
     text = io.StringIO()
     keys = [f"{column.key}{suffix}" for column in COLUMNS for suffix in ("", "_spread", "_low", "_high")]
-    fields = ["point", "state", "repeats", "verdict", "reasons", *keys, "error", "directories"]
+    fields = ["point", "state", "repeats", "verdict", "reasons", "accepted", *keys, "error", "directories"]
     writer = csv.DictWriter(text, fields, lineterminator="\n")
     writer.writeheader()
     for row in table:
@@ -64,6 +64,7 @@ def as_csv(table: Sequence[Row]) -> str:
         rest = {
             "verdict": _standing(row) or None,
             "reasons": reasons,
+            "accepted": ";".join(reason.name for reason in row.verdict.accepted) if row.verdict else None,
             "error": "\n".join(row.errors),
             "directories": ";".join(map(str, row.directories)),
         }
@@ -167,9 +168,20 @@ def _reasons(table: Sequence[Row]) -> Iterator[str]:
     for row in table:
         for reason in row.verdict.reasons if row.verdict else ():
             against.setdefault(reason, []).append(row.name)
+    for name, points in _accepted(table).items():
+        yield f"  accepted {name}: {', '.join(points)}"
     for reason, names in against.items():
         tried = f"; try: {reason.remedy}" if reason.name in OF_SWEEPS else ""
         yield f"{MARKS[reason.standing]} {reason.name}: {', '.join(names)}: {reason.evidence}{tried}"
+
+
+def _accepted(table: Sequence[Row]) -> dict[str, list[str]]:
+    """The points that would have it against them, by the name of the reason."""
+    names: dict[str, list[str]] = {}
+    for row in table:
+        for reason in row.verdict.accepted if row.verdict else ():
+            names.setdefault(reason.name, []).append(row.name)
+    return names
 
 
 def _numbers(column: Column, values: Mapping[str, Agreement]) -> Iterator[tuple[str, float | None]]:

@@ -161,10 +161,10 @@ def _together(
     found = [from_json(each) for each in judged]
     reasons = [reason for each in found for reason in (*each.reasons, *each.accepted)]
     kinds: dict[str, Reason] = {}
-    for reason in verdict([*reasons, *(() if disagree is None else (disagree,))], accept).reasons:
+    for reason in verdict([*reasons, *(() if disagree is None else (disagree,))]).reasons:
         worst = kinds.get(reason.name, reason)
         kinds[reason.name] = replace(worst, metrics=tuple(dict.fromkeys((*worst.metrics, *reason.metrics))))
-    return verdict(kinds.values())
+    return verdict(kinds.values(), accept)
 
 
 def _result(directory: Path) -> dict[str, Any]:

@@ -17,44 +17,34 @@ def a_mean(ms: float) -> Distribution:
     return Distribution(3, ms, 0.0, 0.0, ())
 
 
-def late(lag_ms: float | None, *, ttft_ms: float | None = 100.0, itl_ms: float | None = 20.0) -> Summary:
-    """A run whose loop was late by so much in the mean."""
-    of = [None if mean is None else a_mean(mean) for mean in (lag_ms, ttft_ms, itl_ms)]
-    return replace(a_summary(a_record()), loop_lag_ms=of[0], ttft_ms=of[1], itl_ms=of[2])
+def late(first_ms: float | None, share: float | None = 0.0, *, ttft_ms: float | None = 110.0) -> Summary:
+    """A run whose client stamped first tokens so late in the mean, and that share of all tokens."""
+    ttft = None if ttft_ms is None else a_mean(ttft_ms)
+    return replace(a_summary(a_record()), first_token_lateness_ms=first_ms, late_share=share, ttft_ms=ttft)
 
 
-def test_a_late_loop_is_suspect() -> None:
-    """A timer of whole ms takes 1 ms of 13 by itself: 12 are more than a tenth of TTFT and of ITL."""
-    reason = client_lag(late(13.0), A_TENTH)
+def test_a_client_that_was_held_up_is_suspect() -> None:
+    """12 ms are more than a tenth of the 98 that TTFT has without them; 11 % of the tokens more than a tenth."""
+    reason = client_lag(late(12.0, 0.11), A_TENTH)
     assert reason is not None
     assert ("client_lag", "SUSPECT", ("ttft", "itl")) == (reason.name, reason.standing, reason.metrics)
-    assert "the client's loop was late by 13.0 ms; mean TTFT 100.00 ms, mean ITL 20.00 ms" == reason.evidence
+    assert "first tokens by up to 12.00 ms of a mean TTFT of 110.00 ms, 11 % of all tokens" in reason.evidence
 
 
-def test_a_late_loop_touches_only_what_is_short_beside_it() -> None:
-    """4 ms beyond the timer's own are more than a tenth of 20 ms, and less of 100."""
-    reason = client_lag(late(5.0), A_TENTH)
-    assert reason is not None
-    assert ("itl",) == reason.metrics
+@pytest.mark.parametrize(("first_ms", "is_suspect"), [(0.0, False), (10.0, False), (10.1, True)])
+def test_first_tokens_may_be_late_by_a_tenth_of_what_is_left(first_ms: float, is_suspect: bool) -> None:
+    """10 ms are a tenth of the 100 that a TTFT of 110 has without them; 10.1 are more."""
+    assert is_suspect == (client_lag(late(first_ms), A_TENTH) is not None)
 
 
-@pytest.mark.parametrize("lag_ms", [3.0, 1.0, 0.5])
-def test_a_loop_that_was_hardly_late_is_believed(lag_ms: float) -> None:
-    """1 ms is the timer's; 2 ms more are a tenth of a gap of 20 ms."""
-    assert client_lag(late(lag_ms), A_TENTH) is None
+@pytest.mark.parametrize(("share", "touched"), [(0.1, None), (0.2, ("itl",))])
+def test_gaps_are_touched_where_many_tokens_were_late(share: float, touched: tuple[str, ...] | None) -> None:
+    """A tenth is believed, and the first tokens with it, which were not late."""
+    reason = client_lag(late(0.0, share), A_TENTH)
+    assert touched == (None if reason is None else reason.metrics)
 
 
-def test_a_late_loop_of_answers_without_gaps_touches_the_first_token() -> None:
-    """There is no ITL to touch, nor to tell of."""
-    reason = client_lag(late(13.0, itl_ms=None), A_TENTH)
-    assert reason is not None
-    assert (("ttft",), "the client's loop was late by 13.0 ms; mean TTFT 100.00 ms") == (
-        reason.metrics,
-        reason.evidence,
-    )
-
-
-@pytest.mark.parametrize("summary", [late(None), late(500.0, ttft_ms=None, itl_ms=None)])
+@pytest.mark.parametrize("summary", [late(None, None), late(500.0, ttft_ms=None)])
 def test_a_lag_that_nobody_measured_accuses_nobody(summary: Summary) -> None:
     """Nor one beside which there is no latency."""
     assert client_lag(summary, A_TENTH) is None
@@ -90,9 +80,17 @@ def test_a_schedule_is_kept_where_there_is_none() -> None:
     assert schedule_lag(behind(5000), A_TENTH, is_open=False) is None
 
 
-def test_a_schedule_lag_without_a_first_token_accuses_nobody() -> None:
+def test_a_schedule_lag_stands_beside_e2el_where_nothing_is_streamed() -> None:
+    """There is no first token to be late beside."""
+    summary = behind(5000)
+    reason = schedule_lag(replace(summary, ttft_ms=None, e2el_ms=summary.ttft_ms), A_TENTH, is_open=True)
+    assert reason is not None
+    assert "mean E2EL" in reason.evidence
+
+
+def test_a_schedule_lag_without_a_success_accuses_nobody() -> None:
     """There is nothing to be late beside."""
-    assert schedule_lag(replace(behind(5000), ttft_ms=None), A_TENTH, is_open=True) is None
+    assert schedule_lag(replace(behind(5000), ttft_ms=None, e2el_ms=None), A_TENTH, is_open=True) is None
 
 
 def test_a_busy_client_is_suspect() -> None:

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from tests.records import MS, a_record
-from thorexp.measure.grounds.steadiness import Halves, drift, halves, lengths_differ, repeats_disagree
+from thorexp.measure.grounds.steadiness import (
+    Halves,
+    Rest,
+    drift,
+    halves,
+    lengths_differ,
+    repeats_disagree,
+    unsteady_rest,
+)
 from thorexp.measure.records import RequestRecord
 
 A_TENTH = 0.1
@@ -184,6 +192,51 @@ def test_a_change_within_chance_is_believed(error_ms: float, is_suspect: bool) -
 def test_halves_that_cannot_be_compared_accuse_nobody(found: Halves | None) -> None:
     """Absent, or a first of 0 that nothing can be a share of."""
     assert drift(found, A_TENTH) is None
+
+
+def test_a_machine_that_was_at_work_while_it_rested_is_suspect() -> None:
+    """From 30 to 51 W are more than half of 40; the load drew far more."""
+    reason = unsteady_rest(Rest(30.0, 40.0, 51.0, 90.0))
+    assert reason is not None
+    assert ("unsteady_rest", "SUSPECT") == (reason.name, reason.standing)
+    assert "30.0 to 51.0 W at rest, mean 40.0 W; 90.0 W under load" == reason.evidence
+    assert "telemetry.idle_s" in reason.remedy
+
+
+@pytest.mark.parametrize(
+    ("key", "is_touched"),
+    [
+        ("idle_power_w", True),
+        ("energy_above_idle_j", True),
+        ("energy_above_idle_per_output_token_j", True),
+        ("energy_above_idle_per_request_j", True),
+        ("energy_j", False),
+        ("mean_power_w", False),
+        ("output_throughput", False),
+    ],
+)
+def test_an_unsteady_rest_touches_what_is_above_it_alone(key: str, is_touched: bool) -> None:
+    """The whole of what the load drew is told without it."""
+    reason = unsteady_rest(Rest(30.0, 40.0, 51.0, 90.0))
+    assert reason is not None
+    assert is_touched == reason.touches(key)
+
+
+@pytest.mark.parametrize(("most_w", "is_suspect"), [(40.0, False), (50.0, False), (50.1, True)])
+def test_a_rest_may_vary_by_half_of_its_mean(most_w: float, is_suspect: bool) -> None:
+    """From 30 W on that is up to 50, of a mean of 40."""
+    assert is_suspect == (unsteady_rest(Rest(30.0, 40.0, most_w, 90.0)) is not None)
+
+
+@pytest.mark.parametrize(("load_w", "is_suspect"), [(40.1, False), (40.0, True), (35.0, True)])
+def test_a_rest_that_draws_what_the_load_draws_is_suspect(load_w: float, is_suspect: bool) -> None:
+    """However steady its 40 W are: nothing would be left above them."""
+    assert is_suspect == (unsteady_rest(Rest(39.0, 40.0, 41.0, load_w)) is not None)
+
+
+def test_a_rest_that_nobody_sampled_accuses_nobody() -> None:
+    """Nothing is told above it, either."""
+    assert unsteady_rest(None) is None
 
 
 def test_repeats_that_disagree_are_suspect_by_their_own_keys() -> None:

@@ -3,37 +3,40 @@
 from thorexp.measure.metrics import Summary
 from thorexp.measure.verdict import WORK_DONE, Reason
 
-TIMER_MS = 1.0  # uvloop's timers are of whole ms, so that a loop that is never late is late by half of one
 REMEDY = "a core of the client's own (taskset, or thorexp on another machine), and nothing else at work"
 
 
 def client_lag(summary: Summary, limit: float) -> Reason | None:
-    """An event loop that came late: by its mean lag a token is stamped late, its TTFT and its ITL with it."""
-    lag, ttft, itl = summary.loop_lag_ms, summary.ttft_ms, summary.itl_ms
-    if lag is None:
-        return None
-    late_ms = lag.mean - TIMER_MS
-    touched = [word for word, sample in (("ttft", ttft), ("itl", itl)) if sample and late_ms > limit * sample.mean]
+    """Tokens that came while the event loop was held up were stamped late.
+
+    A TTFT has that in it; of gaps between tokens one becomes longer and the others shorter.
+    """
+    first_ms, share, ttft = summary.first_token_lateness_ms, summary.late_share, summary.ttft_ms
+    late, touched = [], []
+    if first_ms is not None and ttft is not None and first_ms > limit * (ttft.mean - first_ms):
+        touched.append("ttft")
+        late.append(f"first tokens by up to {first_ms:.2f} ms of a mean TTFT of {ttft.mean:.2f} ms")
+    if share is not None and share > limit:
+        touched.append("itl")
+        late.append(f"{100 * share:.0f} % of all tokens")
     if not touched:
         return None
-    beside = ", ".join(
-        f"mean {name} {sample.mean:.2f} ms" for name, sample in (("TTFT", ttft), ("ITL", itl)) if sample is not None
-    )
-    return Reason(
-        "client_lag", "SUSPECT", tuple(touched), f"the client's loop was late by {lag.mean:.1f} ms; {beside}", REMEDY
-    )
+    evidence = f"stamped late by a client that was held up: {', '.join(late)}"
+    return Reason("client_lag", "SUSPECT", tuple(touched), evidence, REMEDY)
 
 
 def schedule_lag(summary: Summary, limit: float, *, is_open: bool) -> Reason | None:
     """Requests of an open loop that were sent later than the plan has them: another load than the one named."""
-    lag, ttft = summary.schedule_lag_ms, summary.ttft_ms
-    if not is_open or lag is None or ttft is None or lag.mean <= limit * ttft.mean:
+    lag, name, wait = summary.schedule_lag_ms, "TTFT", summary.ttft_ms
+    if wait is None:  # not streamed
+        name, wait = "E2EL", summary.e2el_ms
+    if not is_open or lag is None or wait is None or lag.mean <= limit * wait.mean:
         return None
     return Reason(
         "schedule_lag",
         "SUSPECT",
         ("ttft", "e2el", *WORK_DONE),
-        f"requests were released {lag.mean:.1f} ms late; mean TTFT {ttft.mean:.1f} ms",
+        f"requests were released {lag.mean:.1f} ms late; mean {name} {wait.mean:.1f} ms",
         REMEDY,
     )
 

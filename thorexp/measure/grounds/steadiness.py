@@ -13,6 +13,7 @@ from thorexp.measure.verdict import WORK_DONE, Reason
 
 BLOCKS = 3  # of requests a half at least, below which a difference is chance
 CERTAIN = 4.0  # standard errors; of so few blocks, three come by chance once in fifty runs
+UNSTEADY = 0.5  # of the mean power at rest, between its least and its most
 ALIKE = 0.005  # of a mean answer: what it changes in a throughput is below what two runs differ by
 NS_PER_MS = 1_000_000
 DECODE = ("tpot", "itl", "e2el", "mbu", *WORK_DONE)
@@ -67,6 +68,29 @@ def drift(found: Halves | None, limit: float) -> Reason | None:
         f"mean TPOT {found.first_ms:.2f} ms in the first half, {found.second_ms:.2f} ms in the second "
         f"({100 * change / found.first_ms:+.0f} %)",
         "an idle machine, cooling, locked clocks, or a longer warm-up (load.num_warmups, load.exclude_first)",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Power in W of the rest before a load, by its samples, and the mean of the load."""
+
+    least_w: float
+    mean_w: float
+    most_w: float
+    load_w: float
+
+
+def unsteady_rest(rest: Rest | None) -> Reason | None:
+    """A machine that was at work while it should have rested: what it draws above that says nothing."""
+    if rest is None or (rest.most_w - rest.least_w <= UNSTEADY * rest.mean_w and rest.mean_w < rest.load_w):
+        return None
+    return Reason(
+        "unsteady_rest",
+        "SUSPECT",
+        ("idle", "above"),
+        f"{rest.least_w:.1f} to {rest.most_w:.1f} W at rest, mean {rest.mean_w:.1f} W; {rest.load_w:.1f} W under load",
+        "nothing else at work, or a longer rest (telemetry.idle_s)",
     )
 
 

@@ -1,0 +1,259 @@
+"""Published results, read from files and judged by the config that they are said to be of."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose, initialize_config_dir
+
+from thorexp.app import conf_dir, register
+from thorexp.capacity import roofline
+from thorexp.compose import COMPOSITION_ERRORS, explain, job_config
+from thorexp.config import HardwareConfig, JobConfig
+from thorexp.config_load import WorkloadKind
+from thorexp.errors import ConfigError, RecordError
+from thorexp.measure.findings import Findings, judge
+from thorexp.measure.grounds.answers import Lengths
+from thorexp.measure.limits import (
+    Against,
+    Limit,
+    Roofline,
+    Utilization,
+    decoding_by_means,
+    mean_lengths,
+    shown_against,
+    utilization,
+)
+from thorexp.measure.metrics import Summary
+from thorexp.measure.published import summary_of
+from thorexp.measure.stats import Distribution
+from thorexp.measure.verdict import Reason, Verdict, from_json, verdict
+from thorexp.prepare import resolve_engine_args
+from thorexp.report import COUNTS, LATENCIES, parse
+from thorexp.rundir import CONFIG, RESULT, VERDICT, RunDir
+from thorexp.tracking.view import read_config
+
+SAVED = "what `vllm bench serve` prints, whole, or what it saves with --save-result"
+JSON = (".json", ".jsonl")
+# What was counted or timed; what was asked for stands in files that are no results, too.
+COUNTED = {key for _, key in COUNTS} - {"max_concurrency", "request_rate"}
+TIMED = tuple(f"_{section.key}_ms" for section in LATENCIES)
+# Above 0 where tokens were drafted, of which a step may bring several.
+DRAFTED = ("spec_decode_acceptance_length", "spec_decode_num_drafts")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One published result by its name, with what its hardware allows."""
+
+    name: str
+    at_once: str
+    hardware: HardwareConfig
+    summary: Summary
+    prefill: Limit | None
+    decode: Limit | None
+    used: Utilization
+    verdict: Verdict
+
+
+def file_of(path: Path) -> Path:
+    """Of a run directory its result; RecordError where a directory has none."""
+    try:
+        if not path.is_dir():
+            return path
+    except OSError:  # who reads it says why
+        return path
+    if not (path / RESULT).is_file():
+        facts = (("where", str(path)), ("lacks", RESULT), ("try", f"the directory of a finished run, or {SAVED}"))
+        raise RecordError("A directory has no result.", *facts)
+    return path / RESULT
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The results in a file, by vLLM's keys; RecordError when there are none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = list(_saved(text) if path.suffix in JSON else parse(text))
+    except (OSError, ValueError) as unreadable:
+        facts = (("where", str(path)), ("says", str(unreadable)), ("try", SAVED))
+        raise RecordError("A file of results cannot be read.", *facts) from None
+    results = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    if not any(map(_is_result, results)):
+        raise RecordError(
+            "A file has no result of `vllm bench serve`.",
+            ("where", str(path)),
+            ("try", SAVED),
+        )
+    return [_in_seconds(each) for each in results]
+
+
+def judge_one(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Judged:
+    """One result; ConfigError when nobody says of which model it is, RecordError when it lacks a number."""
+    run_dir = RunDir(path.parent) if path.name == RESULT and "thorexp" in values else None
+    model = _named(values, run_dir)
+    config = _config(model, typed, path)
+    summary = _summary(values, config, path)
+    limits = roofline(config, {arg.name: arg.value for arg in resolve_engine_args(config, frozenset())})
+    prefill, decode = _limits(summary, limits, config)
+    lengths = mean_lengths(summary)
+    used = utilization(
+        summary, limits, prefilled=None if lengths is None else lengths[0], decoding=decoding_by_means(summary)
+    )
+    if _is_drafted(values):
+        decode, used = None, replace(used, mbu=None, mbu_uniform=None)
+    found = Findings(
+        summary=summary,
+        ttft=_shown("TTFT", summary.ttft_ms, prefill, config) if _is_fresh(config) else (),
+        tpot=_shown("TPOT", summary.tpot_ms, decode, config),
+        used=used,
+        lengths=_lengths(config, summary),
+    )
+    own = judge(found, config.verdict)
+    return Judged(
+        name=model or config.model.name,
+        at_once=_word(values.get("max_concurrency")),
+        hardware=config.hardware,
+        summary=summary,
+        prefill=prefill,
+        decode=decode,
+        used=used,
+        verdict=verdict(_joined(*_recorded(run_dir), *own.reasons, *own.accepted), config.verdict.accept),
+    )
+
+
+def _recorded(run_dir: RunDir | None) -> tuple[Reason, ...]:
+    """What spoke against a result of thorexp's own when it was measured, with all that nobody publishes."""
+    if run_dir is None or not run_dir.has(VERDICT):
+        return ()
+    values = run_dir.read_json(VERDICT)
+    try:
+        return verdict(from_json(values).reasons).reasons
+    except (KeyError, TypeError, ValueError) as wrong:
+        facts = (("where", str(run_dir.path / VERDICT)), ("says", repr(wrong)), ("try", "run the job again"))
+        raise RecordError("A file of a run directory is damaged.", *facts) from None
+
+
+def _joined(*reasons: Reason) -> Iterator[Reason]:
+    """Each name once: the worse, or the first of equals, about all that any of that name is about."""
+    for name in dict.fromkeys(reason.name for reason in reasons):
+        alike = [reason for reason in reasons if reason.name == name]
+        worst, *_ = verdict(alike).reasons
+        yield replace(worst, metrics=tuple(dict.fromkeys(word for reason in alike for word in reason.metrics)))
+
+
+def _summary(values: Mapping[str, Any], config: JobConfig, path: Path) -> Summary:
+    try:
+        summary = summary_of(values, config.metrics.percentiles)
+    except KeyError as missing:
+        facts = (("where", str(path)), ("lacks", str(missing)), ("try", SAVED))
+        raise RecordError("A result is not whole.", *facts) from None
+    except (ValueError, TypeError, OverflowError) as wrong:
+        facts = (("where", str(path)), ("says", str(wrong)), ("try", SAVED))
+        raise RecordError("A result has a number that is none.", *facts) from None
+    if not any((summary.ttft_ms, summary.tpot_ms, summary.itl_ms, summary.e2el_ms)):
+        lacks = "every latency: mean and median of ttft, tpot, itl or e2el"
+        raise RecordError("A result is not whole.", ("where", str(path)), ("lacks", lacks), ("try", SAVED))
+    return summary
+
+
+def _is_drafted(values: Mapping[str, Any]) -> bool:
+    """Whether a step brought several tokens, and nobody knows how many at most."""
+    figures = (values.get(key) for key in DRAFTED)
+    return any(isinstance(figure, int | float) and figure > 0 for figure in figures)
+
+
+def _word(max_concurrency: Any) -> str:
+    """8 for 8.0, as a report has it."""
+    return f"{max_concurrency:g}" if isinstance(max_concurrency, int | float) else str(max_concurrency or "any")
+
+
+def _limits(summary: Summary, limits: Roofline, config: JobConfig) -> tuple[Limit | None, Limit | None]:
+    """Of mean lengths. What unequal prompts read, other than what they compute, does not grow with their length alone:
+    the mean of their limits may be below the limit of their mean.
+    """
+    lengths = mean_lengths(summary)
+    if lengths is None:
+        return None, None
+    inputs, outputs = lengths
+    of_prefill = limits if _is_exact(config) else replace(limits, board=replace(limits.board, bandwidth_bytes_s=None))
+    return of_prefill.prefill(inputs), limits.decode(inputs + outputs / 2)
+
+
+def _shown(word: str, sample: Distribution | None, limit: Limit | None, config: JobConfig) -> tuple[Against, ...]:
+    """Of unequal lengths the mean alone: only that has a limit."""
+    figures = shown_against(word, sample, limit)
+    return figures if _is_exact(config) else figures[:1]
+
+
+def _is_exact(config: JobConfig) -> bool:
+    return config.workload.range_ratio == config.workload.std_ratio == 0
+
+
+def _is_fresh(config: JobConfig) -> bool:
+    """Whether no prompt begins as another: else a cache may rightly hold some of it."""
+    workload = config.workload
+    return workload.kind is WorkloadKind.random and workload.prefix_len == 0 and workload.turns == 1
+
+
+def _lengths(config: JobConfig, summary: Summary) -> Lengths | None:
+    """As the config says they were asked for."""
+    asked = config.workload.output_len
+    if asked is None or not config.workload.ignore_eos or not _is_exact(config):
+        return None
+    return Lengths(asked * summary.completed, summary.total_output_tokens)
+
+
+def _named(values: Mapping[str, Any], run_dir: RunDir | None) -> str:
+    """The model that a result says it is of: of a run directory its config's, for the result may carry a path."""
+    model = read_config(run_dir).get("model") if run_dir is not None and run_dir.has(CONFIG) else None
+    configured = model.get("name") if isinstance(model, Mapping) else None
+    return str(configured or values.get("model") or values.get("model_id") or "")
+
+
+def _config(model: str, typed: Sequence[str], path: Path) -> JobConfig:
+    named = any(word.startswith("model=") for word in typed)
+    overrides = [*typed] if named else [f"model={_model_of(model, path)}", *typed]
+    register()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        try:
+            return job_config(compose("config", overrides))
+        except COMPOSITION_ERRORS as wrong:
+            raise explain(wrong) from None
+
+
+def _model_of(said: str, path: Path) -> str:
+    """The option of `model=` whose name, repository or its last part a result carries."""
+    for option in sorted((conf_dir() / "model").glob("*.yaml")):
+        model = yaml.safe_load(option.read_text(encoding="utf-8"))
+        names = (model["name"], model["repository"], model["repository"].rpartition("/")[2])
+        if said.casefold() in {name.casefold() for name in names}:
+            return option.stem
+    raise ConfigError(
+        "A result does not say of which model it is." if not said else f"{said} is no model of conf/model.",
+        ("where", str(path)),
+        ("try", "model=qwen3_32b_awq, or another of `python -m thorexp --help`"),
+    )
+
+
+def _saved(text: str) -> Iterator[Any]:
+    """One value after another, as --append-result writes them; ValueError says where in the text one is none."""
+    decoder, at = json.JSONDecoder(), 0
+    while (begin := re.compile(r"\S").search(text, at)) is not None:
+        value, at = decoder.raw_decode(text, begin.start())
+        yield value
+
+
+def _is_result(values: Any) -> bool:
+    """Whether it has any figure of a report, be it not whole."""
+    return isinstance(values, Mapping) and any(key in COUNTED or key.endswith(TIMED) for key in values)
+
+
+def _in_seconds(values: Any) -> dict[str, Any]:
+    """By vLLM's keys: some files say `duration_s`."""
+    if not isinstance(values, Mapping):
+        raise RecordError("A result is no mapping.", ("says", f"{values!r:.80}"))
+    return {("duration" if key == "duration_s" else key): value for key, value in values.items()}
