@@ -69,7 +69,7 @@ def _reasons(found: Findings, believed: Thresholds) -> Iterator[Reason | None]:
     yield answers.stopped_load(summary.stopped)
     yield answers.answer_lengths(found.lengths)
     yield answers.tokens_in_one_read(summary.one_read_share, believed.one_read)
-    yield client.client_lag(summary, believed.client_lag)
+    yield client.client_lag(summary, believed.client_lag, believed.one_read)
     yield client.schedule_lag(summary, believed.client_lag, is_open=found.is_open)
     yield client.client_saturated(summary, believed.client_cpu)
     yield server.preemptions(work.preemptions)

@@ -18,11 +18,11 @@ class Thresholds:
 
     `below_limit`: how far below the limit of the hardware a latency may be read, for clocks above the datasheet's.
     `cache_hits`: of looked up tokens, beyond what the workload itself repeats. `failed`: of all requests, above which
-    a result is INVALID; below it SUSPECT. `client_lag`: what the client may add to TTFT or ITL. `client_cpu`: of a
-    core. `one_read`: of tokens, that came in one read with the token before. `server_queue`: of TTFT, spent in the
-    server's own queue. `kv_cache`: of its blocks, in use at the worst moment. `throttled`: of the load. `drift`:
-    between the first half of the requests and the second. `spread`: between repeats, (largest − smallest) / median.
-    `accept`: names of reasons that are known and do not count.
+    a result is INVALID; below it SUSPECT. `client_lag`: what the client may add to TTFT. `client_cpu`: of a core.
+    `one_read`: of tokens, that came in one read with the token before, or may be stamped late. `server_queue`: of
+    TTFT, spent in the server's own queue. `kv_cache`: of its blocks, in use at the worst moment. `throttled`: of the
+    load. `drift`: between the first half of the requests and the second. `spread`: between repeats,
+    (largest − smallest) / median. `accept`: names of reasons that are known and do not count.
     """
 
     below_limit: float

@@ -10,6 +10,7 @@ from thorexp.measure.metrics import Summary
 from thorexp.measure.stats import Distribution
 
 A_TENTH = 0.1
+A_FIFTH = 0.2
 
 
 def a_mean(ms: float) -> Distribution:
@@ -24,30 +25,30 @@ def late(first_ms: float | None, share: float | None = 0.0, *, ttft_ms: float | 
 
 
 def test_a_client_that_was_held_up_is_suspect() -> None:
-    """12 ms are more than a tenth of the 98 that TTFT has without them; 11 % of the tokens more than a tenth."""
-    reason = client_lag(late(12.0, 0.11), A_TENTH)
+    """12 ms are more than a tenth of the 98 that TTFT has without them; 21 % of the tokens more than a fifth."""
+    reason = client_lag(late(12.0, 0.21), A_TENTH, A_FIFTH)
     assert reason is not None
     assert ("client_lag", "SUSPECT", ("ttft", "itl")) == (reason.name, reason.standing, reason.metrics)
-    assert "first tokens by up to 12.00 ms of a mean TTFT of 110.00 ms, 11 % of all tokens" in reason.evidence
+    assert "first tokens by up to 12.00 ms of a mean TTFT of 110.00 ms, 21 % of all tokens" in reason.evidence
 
 
 @pytest.mark.parametrize(("first_ms", "is_suspect"), [(0.0, False), (10.0, False), (10.1, True)])
 def test_first_tokens_may_be_late_by_a_tenth_of_what_is_left(first_ms: float, is_suspect: bool) -> None:
     """10 ms are a tenth of the 100 that a TTFT of 110 has without them; 10.1 are more."""
-    assert is_suspect == (client_lag(late(first_ms), A_TENTH) is not None)
+    assert is_suspect == (client_lag(late(first_ms), A_TENTH, A_FIFTH) is not None)
 
 
-@pytest.mark.parametrize(("share", "touched"), [(0.1, None), (0.2, ("itl",))])
+@pytest.mark.parametrize(("share", "touched"), [(0.2, None), (0.3, ("itl",))])
 def test_gaps_are_touched_where_many_tokens_were_late(share: float, touched: tuple[str, ...] | None) -> None:
-    """A tenth is believed, and the first tokens with it, which were not late."""
-    reason = client_lag(late(0.0, share), A_TENTH)
+    """A fifth is believed, and the first tokens with it, which were not late."""
+    reason = client_lag(late(0.0, share), A_TENTH, A_FIFTH)
     assert touched == (None if reason is None else reason.metrics)
 
 
 @pytest.mark.parametrize("summary", [late(None, None), late(500.0, ttft_ms=None)])
 def test_a_lag_that_nobody_measured_accuses_nobody(summary: Summary) -> None:
     """Nor one beside which there is no latency."""
-    assert client_lag(summary, A_TENTH) is None
+    assert client_lag(summary, A_TENTH, A_FIFTH) is None
 
 
 def behind(lag_ms: int | None, ttft_ms: int = 100) -> Summary:

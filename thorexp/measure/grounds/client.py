@@ -6,8 +6,8 @@ from thorexp.measure.verdict import WORK_DONE, Reason
 REMEDY = "a core of the client's own (taskset, or thorexp on another machine), and nothing else at work"
 
 
-def client_lag(summary: Summary, limit: float) -> Reason | None:
-    """Tokens that came while the event loop was held up were stamped late.
+def client_lag(summary: Summary, limit: float, tokens_limit: float) -> Reason | None:
+    """Tokens that came while the event loop was held up were stamped late: `tokens_limit` of all is still believed.
 
     A TTFT has that in it; of gaps between tokens one becomes longer and the others shorter.
     """
@@ -16,7 +16,7 @@ def client_lag(summary: Summary, limit: float) -> Reason | None:
     if first_ms is not None and ttft is not None and first_ms > limit * (ttft.mean - first_ms):
         touched.append("ttft")
         late.append(f"first tokens by up to {first_ms:.2f} ms of a mean TTFT of {ttft.mean:.2f} ms")
-    if share is not None and share > limit:
+    if share is not None and share > tokens_limit:
         touched.append("itl")
         late.append(f"{100 * share:.0f} % of all tokens")
     if not touched:
