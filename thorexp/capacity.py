@@ -35,9 +35,8 @@ class Capacity:
 
 def capacity(job: PreparedJob) -> Capacity:
     """What the roofline says of a job."""
-    args = {arg.name: arg.value for arg in job.engine_args}
-    limits = roofline(job.config, args)
-    return Capacity(_fit(job, args, limits), _floor_s(job.plan, limits))
+    limits = roofline(job.config, job.args)
+    return Capacity(_fit(job, job.args, limits), _floor_s(job.plan, limits))
 
 
 def roofline(config: JobConfig, args: Mapping[str, Any]) -> Roofline:
@@ -87,7 +86,7 @@ def _tokens_per_step(speculative: Any) -> float | None:
 
 def check_fit(job: PreparedJob, needs: Capacity) -> None:
     """ConfigError for a job that its board cannot carry, or whose requests its server would refuse."""
-    args = {arg.name: arg.value for arg in job.engine_args}
+    args = job.args
     longest, most = max(job.plan.lengths.values()), args.get("max_model_len")
     if isinstance(most, int) and longest > most > 0:
         raise ConfigError(

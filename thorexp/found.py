@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from thorexp.left import Left
 from thorexp.machine.gpus import GpuState
 from thorexp.machine.identity import identity
-from thorexp.machine.server_metrics import KV_CACHE
 from thorexp.machine.state import MachineState
 from thorexp.measure.degenerate import degenerate
 from thorexp.measure.findings import Findings
@@ -14,12 +13,7 @@ from thorexp.measure.grounds.cache import CacheUse
 from thorexp.measure.grounds.machine import MachineFound, PowerState
 from thorexp.measure.grounds.server import ServerWork
 from thorexp.measure.grounds.steadiness import Halves, Rest, halves
-from thorexp.measure.limits import (
-    Roofline,
-    Utilization,
-    tpot_against,
-    ttft_against,
-)
+from thorexp.measure.limits import Roofline, Utilization, tpot_against, ttft_against
 from thorexp.measure.metrics import Summary, output_tokens
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.power import Power
@@ -39,7 +33,7 @@ def findings(
     """All grounds that the job and what is left of it give. A model may have nothing to say to one question."""
     answered = [sample for sample in left.samples if sample.text is not None]
     texts = [sample for sample in answered if sample.text] or answered
-    good = [record for record in left.counting.requests if record.ok]
+    good = left.good
     return Findings(
         summary=left.summary,
         is_open=job.plan.is_open,
@@ -92,7 +86,7 @@ def _may_draft(job: PreparedJob, summary: Summary) -> bool:
     return job.launch is None and (summary.tokens_per_chunk or 1.0) > SEVERAL_TOKENS
 
 
-def lengths(plan: LoadPlan, good: list[RequestRecord]) -> Lengths | None:
+def lengths(plan: LoadPlan, good: Sequence[RequestRecord]) -> Lengths | None:
     """Asked for and served; absent where answers may end when they like, or nobody said how long they shall be."""
     asked = {request.index: request.ask.output_len for request in plan.requests}
     wanted = [length for record in good if (length := asked[record.index]) is not None]
@@ -103,7 +97,7 @@ def lengths(plan: LoadPlan, good: list[RequestRecord]) -> Lengths | None:
     return Lengths(sum(wanted), sum(served), short)
 
 
-def _halves(plan: LoadPlan, good: list[RequestRecord]) -> Halves | None:
+def _halves(plan: LoadPlan, good: Sequence[RequestRecord]) -> Halves | None:
     """Of a load that is the same from begin to end: in an open loop as many are under way as chance has it."""
     stage, *others = plan.stages
     is_steady = not others and len(stage.limits) <= 1 and stage.closed
@@ -112,8 +106,7 @@ def _halves(plan: LoadPlan, good: list[RequestRecord]) -> Halves | None:
 
 
 def _server(left: Left) -> ServerWork:
-    used = left.during.signals.get(KV_CACHE)
-    percent = used.largest if used else None
+    percent = left.kv_cache_percent
     return ServerWork(
         preemptions=left.counted.preemptions,
         queue_ms=left.counted.mean_queue_ms,
@@ -127,13 +120,13 @@ def _machine(job: PreparedJob, left: Left) -> MachineFound | None:
     before, after = left.watched.before, left.watched.after
     if before is None or after is None:
         return None
-    hardware, description = job.config.hardware, identity().description
+    hardware, gpus = job.config.hardware, gpus_of(job.config)
     return MachineFound(
         hardware=hardware.name,
-        description=description,
+        description=identity().description,
         is_other=is_other_machine(hardware.match),
-        before=_power_state(before, gpus_of(job.config)),
-        after=_power_state(after, gpus_of(job.config)),
+        before=_power_state(before, gpus),
+        after=_power_state(after, gpus),
         throttling=left.throttling,
     )
 

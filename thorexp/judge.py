@@ -15,11 +15,11 @@ from pathlib import Path
 from thorexp.config import HardwareConfig
 from thorexp.errors import ThorexpError
 from thorexp.measure.grounds.steadiness import lengths_differ
-from thorexp.measure.verdict import Reason
+from thorexp.measure.verdict import MARKS, Reason, Standing
 from thorexp.published import Judged, file_of, judge_one, read
+from thorexp.sweep.page import piped
 
 HELP = ("-h", "--help")
-MARKS = {"VALID": "", "SUSPECT": " ?", "INVALID": " !"}
 HEADS = ("published result", "tok/s", "TTFT p50", "at least", "TPOT p50", "at least", "MFU", "MBU", "verdict")
 
 
@@ -51,10 +51,10 @@ def _heading(hardware: HardwareConfig) -> Iterator[str]:
 
 def table(judged: Sequence[Judged]) -> Iterator[str]:
     """Markdown: one row a result, ! what is INVALID, ? what is SUSPECT; times in ms; then every reason."""
-    yield _piped(HEADS)
-    yield _piped(("---", *("---:" for _ in HEADS[1:-1]), "---"))
+    yield piped(HEADS)
+    yield piped(("---", *("---:" for _ in HEADS[1:-1]), "---"))
     for each in judged:
-        yield _piped(_row(each))
+        yield piped(_row(each))
     yield ""
     for each in judged:
         for reason in each.verdict.reasons:
@@ -69,13 +69,17 @@ def table(judged: Sequence[Judged]) -> Iterator[str]:
 def _row(each: Judged) -> Iterator[str]:
     summary, verdict = each.summary, each.verdict
     yield f"{each.name}, {each.at_once} at once"
-    yield f"{summary.output_throughput:.2f}{MARKS[verdict.of('output_throughput')]}"
+    yield _marked(f"{summary.output_throughput:.2f}", verdict.of("output_throughput"))
     for name, sample, limit in (("ttft", summary.ttft_ms, each.prefill), ("tpot", summary.tpot_ms, each.decode)):
-        yield "-" if sample is None else f"{sample.median:.2f}{MARKS[verdict.of(f'median_{name}_ms')]}"
+        yield "-" if sample is None else _marked(f"{sample.median:.2f}", verdict.of(f"median_{name}_ms"))
         yield "-" if limit is None else f"{limit.ms:.1f}"
     for name, share in (("mfu", each.used.mfu), ("mbu", each.used.mbu)):
-        yield "-" if share is None else f"{100 * share:.0f} %{MARKS[verdict.of(name)]}"
+        yield "-" if share is None else _marked(f"{100 * share:.0f} %", verdict.of(name))
     yield f"{verdict.standing}{': ' if verdict.reasons else ''}{', '.join(r.name for r in verdict.reasons)}"
+
+
+def _marked(number: str, standing: Standing) -> str:
+    return f"{number} {MARKS[standing]}".rstrip()
 
 
 def _line(of: str, reason: Reason) -> str:
@@ -99,10 +103,6 @@ def _show(lines: Iterator[str]) -> None:
     except BrokenPipeError:
         # Else the interpreter, which flushes once more at its end, complains itself.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _piped(cells: Iterator[str] | Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

@@ -10,10 +10,8 @@ from thorexp.config import JobConfig
 from thorexp.found import SEVERAL_TOKENS
 from thorexp.left import Left
 from thorexp.machine.identity import identity
-from thorexp.machine.server_metrics import KV_CACHE
 from thorexp.measure.energy import Energy
 from thorexp.measure.metrics import WORST, Summary
-from thorexp.measure.signals import Telemetry
 from thorexp.measure.stats import Distribution, percentile_word
 from thorexp.measure.verdict import Verdict
 from thorexp.prepare import PreparedJob
@@ -92,9 +90,7 @@ def _summary(measured: Measurement, backed: Trust) -> dict[str, Any]:
 def _timeline(job: PreparedJob, left: Left, backed: Trust) -> str:
     start_ns = left.played.start_ns if left.watched.idle is None else left.watched.idle[0]
     title = f"{job.config.model.name} {job.config.load.name} on {job.config.hardware.name}"
-    return timeline(
-        title, left.played, left.watched.telemetry or Telemetry(), backed.power, start_ns, left.played.end_ns
-    )
+    return timeline(title, left.played, left.telemetry, backed.power, start_ns, left.played.end_ns)
 
 
 def tags(config: JobConfig, vllm_version: str | None) -> dict[str, str]:
@@ -209,11 +205,10 @@ def _of_energy(energy: Energy) -> Iterator[tuple[str, Extra]]:
 
 def _of_server(left: Left) -> Iterator[tuple[str, Extra]]:
     """What it counted of itself; left out where it does not."""
-    queue_ms, used = left.counted.mean_queue_ms, left.during.signals.get(KV_CACHE)
     figures = {
         "preemptions": left.counted.preemptions,
-        "mean_server_queue_ms": queue_ms,
-        "kv_cache_used_percent": used.largest if used else None,
+        "mean_server_queue_ms": left.counted.mean_queue_ms,
+        "kv_cache_used_percent": left.kv_cache_percent,
     }
     yield from ((name, figure) for name, figure in figures.items() if figure is not None)
 

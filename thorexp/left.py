@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from thorexp.cold import Coldness, Metrics
+from thorexp.machine.server_metrics import KV_CACHE
 from thorexp.machine.throttle import is_counter
 from thorexp.measure.heat import Throttling, throttling
 from thorexp.measure.metrics import Summary
-from thorexp.measure.records import RunRecord
+from thorexp.measure.records import RequestRecord, RunRecord
 from thorexp.measure.signals import Telemetry
 from thorexp.samples import Sample
 from thorexp.serve.engine_counters import EngineCounters, counters
@@ -58,13 +59,27 @@ class Left:
         return frozenset(record.index for record in self.played.requests if record.sent_ns is not None)
 
     @cached_property
+    def good(self) -> tuple[RequestRecord, ...]:
+        """The successes that count."""
+        return tuple(record for record in self.counting.requests if record.ok)
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """All that was sampled, from the warm-up on; empty where nothing was."""
+        return self.watched.telemetry or Telemetry()
+
+    @cached_property
     def during(self) -> Telemetry:
         """What was sampled of the load alone."""
-        telemetry = self.watched.telemetry or Telemetry()
-        return telemetry.within(self.played.start_ns, self.played.end_ns)
+        return self.telemetry.within(self.played.start_ns, self.played.end_ns)
+
+    @property
+    def kv_cache_percent(self) -> float | None:
+        """The most of the KV cache that was in use; absent where the server does not say."""
+        used = self.during.signals.get(KV_CACHE)
+        return used.largest if used else None
 
     @cached_property
     def throttling(self) -> Throttling | None:
         """What slowed the machine down meanwhile; absent where nothing tells."""
-        telemetry = self.watched.telemetry or Telemetry()
-        return throttling(telemetry, self.played.start_ns, self.played.end_ns, is_counter)
+        return throttling(self.telemetry, self.played.start_ns, self.played.end_ns, is_counter)

@@ -72,8 +72,7 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
 
 def sampled(job: PreparedJob, target: Target, run_dir: RunDir) -> tuple[Sample, ...]:
     """Answers to plain questions, kept; none of random weights, which have nothing to say."""
-    is_dummy = any(arg.name == "load_format" and arg.value == "dummy" for arg in job.engine_args)
-    if is_dummy or job.config.model.weights is Weights.random:
+    if job.args.get("load_format") == "dummy" or job.config.model.weights is Weights.random:
         return ()
     samples = sample_texts(target)
     run_dir.write_json(rundir.SAMPLES, [asdict(sample) for sample in samples])

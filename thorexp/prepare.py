@@ -8,6 +8,7 @@ from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from thorexp.asking import check_endpoint, headers_of
 from thorexp.config import JobConfig, MetricsConfig, ServerKind, Weights
@@ -51,6 +52,11 @@ class PreparedJob:
     launch: LaunchSpec | None
     vllm_version: str | None
     torch_version: str | None = None
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The engine arguments by name, as vLLM gets them."""
+        return {arg.name: arg.value for arg in self.engine_args}
 
     @property
     def unchecked(self) -> bool:

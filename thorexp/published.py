@@ -31,7 +31,7 @@ from thorexp.measure.limits import (
 from thorexp.measure.metrics import Summary
 from thorexp.measure.published import summary_of
 from thorexp.measure.stats import Distribution
-from thorexp.measure.verdict import Reason, Verdict, from_json, verdict
+from thorexp.measure.verdict import Reason, Verdict, from_json, joined, verdict
 from thorexp.prepare import resolve_engine_args
 from thorexp.report import COUNTS, LATENCIES, parse
 from thorexp.rundir import CONFIG, RESULT, VERDICT, RunDir
@@ -121,7 +121,7 @@ def judge_one(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Ju
         prefill=prefill,
         decode=decode,
         used=used,
-        verdict=verdict(_joined(*_recorded(run_dir), *own.reasons, *own.accepted), config.verdict.accept),
+        verdict=verdict(joined((*_recorded(run_dir), *own.reasons, *own.accepted)), config.verdict.accept),
     )
 
 
@@ -135,14 +135,6 @@ def _recorded(run_dir: RunDir | None) -> tuple[Reason, ...]:
     except (KeyError, TypeError, ValueError) as wrong:
         facts = (("where", str(run_dir.path / VERDICT)), ("says", repr(wrong)), ("try", "run the job again"))
         raise RecordError("A file of a run directory is damaged.", *facts) from None
-
-
-def _joined(*reasons: Reason) -> Iterator[Reason]:
-    """Each name once: the worse, or the first of equals, about all that any of that name is about."""
-    for name in dict.fromkeys(reason.name for reason in reasons):
-        alike = [reason for reason in reasons if reason.name == name]
-        worst, *_ = verdict(alike).reasons
-        yield replace(worst, metrics=tuple(dict.fromkeys(word for reason in alike for word in reason.metrics)))
 
 
 def _summary(values: Mapping[str, Any], config: JobConfig, path: Path) -> Summary:

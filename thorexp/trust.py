@@ -42,15 +42,10 @@ class Trust:
 
 def trust(job: PreparedJob, left: Left) -> Trust:
     """All that can be said of a load beside its figures."""
-    limits = roofline(job.config, {arg.name: arg.value for arg in job.engine_args})
+    limits = roofline(job.config, job.args)
     reuse = reuse_of(job.plan, left.sent, left.block)
-    good = [record for record in left.counting.requests if record.ok]
-    used = utilization(
-        left.summary,
-        limits,
-        prefilled=_prefilled(left, reuse),
-        decoding=decoding_of(good, left.summary.duration_s),
-    )
+    decoding = decoding_of(left.good, left.summary.duration_s)
+    used = utilization(left.summary, limits, prefilled=_prefilled(left, reuse), decoding=decoding)
     power, energy = _energy(job, left)
     found = findings(job, left, limits, reuse, used, power)
     return Trust(
@@ -84,10 +79,9 @@ def _prefilled(left: Left, reuse: Reuse | None) -> float | None:
 
 def _energy(job: PreparedJob, left: Left) -> tuple[Power | None, Energy | None]:
     """Of the whole load, what `load.exclude_*` leaves out too."""
-    watched, played = left.watched, left.played
-    power = None if watched.telemetry is None else power_of(watched.telemetry, gpus_of(job.config))
+    played, power = left.played, power_of(left.telemetry, gpus_of(job.config))
     if power is None:
         return None, None
     good = [record for record in played.requests if record.ok]
     span = (played.start_ns, played.end_ns)
-    return power, energy_of(power, span, watched.idle, sum(map(output_tokens, good)), len(good))
+    return power, energy_of(power, span, left.watched.idle, sum(map(output_tokens, good)), len(good))

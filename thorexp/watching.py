@@ -96,7 +96,6 @@ class Watch:
         if self._idle is not None:
             time.sleep(self._config.interval_s)
         telemetry = None if self._sampler is None else self._sampler.stop()
-        self._sampler = None
         return Watched(telemetry, self._idle, self._before, after)
 
     def _tells_power(self) -> bool:

@@ -27,11 +27,6 @@ class Series:
         """Absent without a sample."""
         return max(self.values, default=None)
 
-    @property
-    def increase(self) -> float | None:
-        """Of a counter: last − first; absent below two samples."""
-        return self.values[-1] - self.values[0] if len(self.values) > 1 else None
-
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 Standing = Literal["VALID", "SUSPECT", "INVALID"]
 WORSE: tuple[Standing, ...] = ("VALID", "SUSPECT", "INVALID")
+MARKS: Mapping[Standing, str] = {"VALID": "", "SUSPECT": "?", "INVALID": "!"}  # behind a number in a table
 ALL = "all"  # every metric of a result
 # All that divides work by time or energy, and so is wrong of work that was not done.
 WORK_DONE = ("throughput", "goodput", "tokens_per_s", "energy")
@@ -91,6 +92,15 @@ def verdict(reasons: Iterable[Reason], accept: Iterable[str] = ()) -> Verdict:
         tuple(reason for reason in ranked if reason.name not in accepted),
         tuple(reason for reason in ranked if reason.name in accepted),
     )
+
+
+def joined(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Each name once, the worst first: at its worst, or the first of equals, and about all that any of it is about."""
+    kinds: dict[str, Reason] = {}
+    for reason in verdict(reasons).reasons:
+        worst = kinds.get(reason.name, reason)
+        kinds[reason.name] = replace(worst, metrics=tuple(dict.fromkeys((*worst.metrics, *reason.metrics))))
+    return tuple(kinds.values())
 
 
 def from_json(values: Mapping[str, Any]) -> Verdict:

@@ -8,12 +8,11 @@ from rich.table import Table
 from rich.text import Text
 
 from thorexp.measure.stats import Agreement, frontier
-from thorexp.measure.verdict import Reason, Standing
-from thorexp.sweep.page import page
+from thorexp.measure.verdict import MARKS, Reason, Standing
+from thorexp.sweep.page import page, piped
 from thorexp.sweep.summary import COLUMNS, Column, Row, best
 
 ABSENT = "-"
-MARKS: Mapping[Standing, str] = {"VALID": "", "SUSPECT": "?", "INVALID": "!"}
 SYMBOLS: Mapping[Standing, str] = {"VALID": "circle", "SUSPECT": "circle-open", "INVALID": "x"}
 OF_SWEEPS = ("repeats_disagree", "output_lengths_differ")  # which no single report knows
 LEGEND = "* best of several numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report"
@@ -40,10 +39,10 @@ def markdown(table: Sequence[Row], title: str) -> str:
     Repeats are shown by their median ± half of the 95 % interval of their mean.
     """
     heads = ("point", *(column.heading for column in COLUMNS), "verdict")
-    lines = [title, "", _piped(heads), _piped(("---", *("---:" for _ in COLUMNS), "---"))]
+    lines = [title, "", piped(heads), piped(("---", *("---:" for _ in COLUMNS), "---"))]
     for row in table:
         cells = _cells(row, best(table), "**{}**", "{}", _give_or_take)
-        lines.append(_piped((_named(row.name, row).replace("|", "\\|"), *cells, _standing(row))))
+        lines.append(piped((_named(row.name, row).replace("|", "\\|"), *cells, _standing(row))))
     remarks = list(_remarks(table))
     return "\n".join([*lines, *(["", "```", *remarks, "```"] if remarks else []), ""])
 
@@ -202,7 +201,3 @@ def _place(row: Row) -> tuple[float, float] | None:
     """Tokens/s per user, and of the system."""
     tpot, throughput = row.values.get("median_tpot_ms"), row.values.get("output_throughput")
     return None if tpot is None or throughput is None or not tpot.median else (1000 / tpot.median, throughput.median)
-
-
-def _piped(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""A table as text, 100 columns wide whatever it is read on."""
+"""A table as text: 100 columns wide whatever it is read on, or as Markdown."""
 
 import io
 from collections.abc import Iterable
@@ -18,3 +18,8 @@ def page(title: str, table: Table, remarks: Iterable[str]) -> str:
     for remark in remarks:
         console.print(remark, markup=False, highlight=False, soft_wrap=True)
     return text.getvalue()
+
+
+def piped(cells: Iterable[str]) -> str:
+    """A row of a table in Markdown."""
+    return f"| {' | '.join(cells)} |"

@@ -1,17 +1,18 @@
 """A sweep that has ended, as rows: every point by what it measured, the best first."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from thorexp.measure.grounds.steadiness import lengths_differ, repeats_disagree
 from thorexp.measure.stats import Agreement, agreement
-from thorexp.measure.verdict import Reason, Standing, Thresholds, Verdict, from_json, verdict
+from thorexp.measure.verdict import Standing, Thresholds, Verdict, from_json, joined, verdict
 from thorexp.rundir import RESULT, VERDICT, RunDir
 from thorexp.sweep.jobs import apart, apart_in_columns
 
 State = Literal["finished", "failed", "not run"]
+Load = tuple[int, int | None, int]  # requests, and the tokens planned, in and out
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class Row:
     """A point with its repeats. `values`: by the key of a column, absent where nothing was measured.
 
     `short`: its name where the keys stand in the heading of a table. `verdict`: on its repeats, each and together;
-    absent where nothing was measured. `accept`: names of reasons that do not count.
+    absent where nothing was measured. `accept`: names of reasons that do not count. `answers`: of each load that was
+    answered to its last request the tokens of a mean answer.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Row:
     directories: tuple[Path, ...]
     verdict: Verdict | None = None
     accept: tuple[str, ...] = ()
+    answers: tuple[tuple[Load, float], ...] = ()
 
     @property
     def comparable(self) -> Mapping[str, Agreement]:
@@ -109,13 +112,10 @@ def compared(table: Sequence[Row]) -> Iterator[Row]:
 
     Of loads that were answered to the last request: else other lengths may be those of what is missing.
     """
-    loads: dict[tuple[Any, ...], dict[str, float]] = {}
+    loads: dict[Load, dict[str, float]] = {}
     for row in table:
-        for result in map(_result, row.directories if row.state == "finished" else ()):
-            asked, ours = result.get("num_prompts"), result.get("thorexp") or {}
-            planned = (ours.get("planned_input_tokens"), ours.get("planned_output_tokens"))
-            if asked and result.get("completed") == asked and planned[1] is not None:
-                loads.setdefault((asked, planned), {})[row.name] = result["total_output_tokens"] / result["completed"]
+        for load, length in row.answers if row.state == "finished" else ():
+            loads.setdefault(load, {})[row.name] = length
     told = {name: lengths_differ(served) for served in loads.values() for name in served}
     for row in table:
         reason = told.get(row.name)
@@ -125,9 +125,18 @@ def compared(table: Sequence[Row]) -> Iterator[Row]:
             yield replace(row, verdict=row.verdict.with_reason(reason))
 
 
+def _answers(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Load, float]]:
+    """The load of each result that was answered to its last request, and tokens an answer."""
+    for result in results:
+        asked, ours = result.get("num_prompts"), result.get("thorexp") or {}
+        inputs, outputs = ours.get("planned_input_tokens"), ours.get("planned_output_tokens")
+        if asked and result.get("completed") == asked and outputs is not None:
+            yield (asked, inputs, outputs), result["total_output_tokens"] / asked
+
+
 def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
     finished = [p.directory for p in repeats if p.state == "finished" and p.directory is not None]
-    results = [_result(directory) for directory in finished]
+    results = [RunDir(directory).read_json(RESULT) for directory in finished]
     measured = {column.key: [r[column.key] for r in results if r.get(column.key) is not None] for column in COLUMNS}
     values = {key: value for key, sample in measured.items() if (value := agreement(sample)) is not None}
     states = {point.state for point in repeats}
@@ -141,6 +150,7 @@ def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
         directories=tuple(point.directory for point in repeats if point.directory is not None),
         verdict=_together([RunDir(directory) for directory in finished], values, believed),
         accept=() if believed is None else tuple(believed.accept),
+        answers=tuple(_answers(results)),
     )
 
 
@@ -160,16 +170,7 @@ def _together(
     disagree = repeats_disagree({key: value.spread for key, value in values.items()}, spread)
     found = [from_json(each) for each in judged]
     reasons = [reason for each in found for reason in (*each.reasons, *each.accepted)]
-    kinds: dict[str, Reason] = {}
-    for reason in verdict([*reasons, *(() if disagree is None else (disagree,))]).reasons:
-        worst = kinds.get(reason.name, reason)
-        kinds[reason.name] = replace(worst, metrics=tuple(dict.fromkeys((*worst.metrics, *reason.metrics))))
-    return verdict(kinds.values(), accept)
-
-
-def _result(directory: Path) -> dict[str, Any]:
-    run_dir = RunDir(directory)
-    return dict(run_dir.read_json(RESULT))
+    return verdict(joined([*reasons, *(() if disagree is None else (disagree,))]), accept)
 
 
 def _rank(row: Row) -> tuple[bool, float]:
