@@ -34,7 +34,7 @@ from thorexp.measure.stats import Distribution
 from thorexp.measure.verdict import Reason, Verdict, from_json, joined, verdict
 from thorexp.prepare import resolve_engine_args
 from thorexp.report import COUNTS, LATENCIES, parse
-from thorexp.rundir import CONFIG, RESULT, VERDICT, RunDir
+from thorexp.rundir import CONFIG, RESULT, VERDICT, RunDir, damaged
 from thorexp.tracking.view import read_config
 
 SAVED = "what `vllm bench serve` prints, whole, or what it saves with --save-result"
@@ -133,8 +133,7 @@ def _recorded(run_dir: RunDir | None) -> tuple[Reason, ...]:
     try:
         return verdict(from_json(values).reasons).reasons
     except (KeyError, TypeError, ValueError) as wrong:
-        facts = (("where", str(run_dir.path / VERDICT)), ("says", repr(wrong)), ("try", "run the job again"))
-        raise RecordError("A file of a run directory is damaged.", *facts) from None
+        raise damaged(run_dir.path / VERDICT, repr(wrong)) from None
 
 
 def _summary(values: Mapping[str, Any], config: JobConfig, path: Path) -> Summary:

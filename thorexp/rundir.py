@@ -123,12 +123,7 @@ class RunDir:
         try:
             return json.loads(self.read_text(name))
         except json.JSONDecodeError as broken:
-            raise RecordError(
-                "A file of a run directory is damaged.",
-                ("where", str(self.path / name)),
-                ("says", str(broken)),
-                ("try", "run the job again"),
-            ) from None
+            raise damaged(self.path / name, str(broken)) from None
 
     def record(self) -> Record:
         """What the directory says of itself; RecordError when it is not complete, or of another schema."""
@@ -149,6 +144,16 @@ class RunDir:
                 ("says", str(other)),
                 ("try", "run the job again"),
             ) from None
+
+
+def damaged(path: Path, evidence: str) -> RecordError:
+    """What is raised of a file of a run directory that is not what it should be."""
+    return RecordError(
+        "A file of a run directory is damaged.",
+        ("where", str(path)),
+        ("says", evidence),
+        ("try", "run the job again"),
+    )
 
 
 def find_run_dirs(root: Path) -> tuple[RunDir, ...]:

@@ -5,6 +5,7 @@ Names as vLLM 0.32 has them in `v1/metrics/loggers.py` and `v1/spec_decode/metri
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from thorexp.serve.metrics_page import totals
 
@@ -25,6 +26,9 @@ class Spent:
 
     def __sub__(self, earlier: "Spent") -> "Spent":
         return Spent(self.sum_s - earlier.sum_s, self.count - earlier.count)
+
+
+Count = TypeVar("Count", int, Spent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,9 @@ class EngineCounters:
     def __sub__(self, earlier: "EngineCounters") -> "EngineCounters":
         return EngineCounters(
             _minus(self.preemptions, earlier.preemptions),
-            _less(self.queue, earlier.queue),
-            _less(self.prefill, earlier.prefill),
-            _less(self.ttft, earlier.ttft),
+            _minus(self.queue, earlier.queue),
+            _minus(self.prefill, earlier.prefill),
+            _minus(self.ttft, earlier.ttft),
             _minus(self.prompt_tokens, earlier.prompt_tokens),
             _minus(self.generation_tokens, earlier.generation_tokens),
             _minus(self.drafts, earlier.drafts),
@@ -92,9 +96,5 @@ def _spent(sums: Mapping[str, float], histogram: str) -> Spent | None:
     return None if sum_s is None or count is None else Spent(sum_s, count)
 
 
-def _minus(now: int | None, earlier: int | None) -> int | None:
-    return None if now is None or earlier is None else now - earlier
-
-
-def _less(now: Spent | None, earlier: Spent | None) -> Spent | None:
+def _minus(now: Count | None, earlier: Count | None) -> Count | None:
     return None if now is None or earlier is None else now - earlier

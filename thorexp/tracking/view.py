@@ -14,7 +14,7 @@ from thorexp.errors import RecordError
 from thorexp.machine.telemetry import read_telemetry
 from thorexp.measure.curves import means
 from thorexp.measure.signals import Telemetry
-from thorexp.rundir import CONFIG, ENGINE_ARGS, RESULT, TELEMETRY, Record, RunDir
+from thorexp.rundir import CONFIG, ENGINE_ARGS, RESULT, TELEMETRY, Record, RunDir, damaged
 from thorexp.sweepdir import SweepRecord
 
 # MLflow's own limits; it refuses a longer key and cuts a longer value without a word.
@@ -163,9 +163,9 @@ def read_config(run_dir: RunDir) -> dict[str, Any]:
     try:
         values = yaml.safe_load(run_dir.read_text(CONFIG))
     except yaml.YAMLError as broken:
-        raise _damaged(run_dir.path / CONFIG, str(broken)) from None
+        raise damaged(run_dir.path / CONFIG, str(broken)) from None
     if not isinstance(values, dict):
-        raise _damaged(run_dir.path / CONFIG, f"a {type(values).__name__} where a mapping should be")
+        raise damaged(run_dir.path / CONFIG, f"a {type(values).__name__} where a mapping should be")
     return values
 
 
@@ -181,16 +181,7 @@ def _series_of(record: Record, run_dir: RunDir) -> tuple[Point, ...]:
     try:
         return points_of(read_telemetry(run_dir.path / TELEMETRY), record.started_at, record.started_ns)
     except ValueError as broken:
-        raise _damaged(run_dir.path / TELEMETRY, str(broken)) from None
-
-
-def _damaged(path: Path, evidence: str) -> RecordError:
-    return RecordError(
-        "A file of a run directory is damaged.",
-        ("where", str(path)),
-        ("says", evidence),
-        ("try", "run the job again"),
-    )
+        raise damaged(run_dir.path / TELEMETRY, str(broken)) from None
 
 
 def _tags_of(record: Record) -> dict[str, str]:
