@@ -18,8 +18,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from tests.vllm_bench import bench_serve
-from thorexp.app import conf_dir, register
 from thorexp.compose import job_config
+from thorexp.conf_tree import conf_dir, register
 from thorexp.load.generator import play
 from thorexp.load.target import Target
 from thorexp.measure.metrics import summarize

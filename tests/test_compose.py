@@ -4,8 +4,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from thorexp.app import conf_dir, register
 from thorexp.compose import explain, job_config, typed_engine_args
+from thorexp.conf_tree import conf_dir, register
 from thorexp.errors import ConfigError
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from thorexp.app import conf_dir, register
 from thorexp.compose import composed
-from thorexp.config import ArchitectureConfig, JobConfig
+from thorexp.conf_tree import conf_dir, register
+from thorexp.config import ArchitectureConfig, JobConfig, ServerKind
 from thorexp.errors import ConfigError
 from thorexp.prepare import prepare
 
@@ -292,3 +293,9 @@ def test_prompts_are_drawn_from_ordinary_tokens(model: str) -> None:
 def test_a_model_only_on_modelscope_tells_vllm_so() -> None:
     """vLLM looks on Hugging Face unless it is told otherwise."""
     assert {"VLLM_USE_MODELSCOPE": "True"} == _job("model=qwen3_coder_30b_a3b_int4_w4a16").model.env
+
+
+def test_a_simulated_server_is_started_as_any_other_is() -> None:
+    """But for its kind, and the command, which is thorexp's own."""
+    vllm, sim = _job().server, _job("server=sim").server
+    assert replace(vllm, kind=ServerKind.sim, command="") == sim

@@ -7,7 +7,6 @@ import pytest
 
 from tests.records import MS, S, a_failure, a_left, a_plan, a_record, a_run, a_summary
 from tests.test_compose import a_tree
-from thorexp.capacity import roofline
 from thorexp.cold import Metrics
 from thorexp.compose import job_config
 from thorexp.found import findings, lengths
@@ -28,6 +27,7 @@ from thorexp.measure.signals import Series, Telemetry
 from thorexp.measure.verdict import Reason
 from thorexp.measure.workload import Ask
 from thorexp.prepare import PreparedJob, prepare
+from thorexp.rooflines import roofline
 from thorexp.samples import Sample
 from thorexp.serve.prefix_cache import PrefixCache
 from thorexp.trust import Trust, trust
@@ -674,3 +674,19 @@ def test_a_rest_in_which_the_board_was_at_work_is_a_reason(most_w: float, is_sai
     of = trust(a_job(), left(watched=Watched(Telemetry({"hwmon.VIN_w": series}), idle=IDLE)))
     assert of.energy is not None
     assert is_said is ("unsteady_rest" in reasons(of))
+
+
+def test_what_is_simulated_is_not_held_against_the_board() -> None:
+    """It is made of it: neither a latency nor the use of the hardware says anything."""
+    of = found(a_job(), left(origin="simulated"))
+    assert ((), (), Utilization()) == (of.ttft, of.tpot, of.used)
+    assert found(a_job(), left()).ttft
+
+
+def test_how_late_a_simulation_was_is_found() -> None:
+    """A second of four."""
+    before, after = (
+        Metrics(f"thorexp_sim_busy_seconds_total {busy}\nthorexp_sim_late_seconds_total {late}\n", None)
+        for busy, late in ((0.0, 0.0), (4.0, 1.0))
+    )
+    assert 1 / 4 == found(a_job(), left(before=before, after=after)).server.simulation_late

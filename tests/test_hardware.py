@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from tests.command_line import thorexp
-from thorexp.app import conf_dir, register
 from thorexp.compose import composed, explain
+from thorexp.conf_tree import conf_dir, register
 from thorexp.config import JobConfig
 from thorexp.errors import ConfigError
 from thorexp.hardware import choose, register_auto

@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.records import a_record, a_result, a_summary
 from thorexp import judge
 from thorexp.errors import ConfigError, RecordError
 from thorexp.judge import main, table
 from thorexp.measure.verdict import Reason, Standing, Verdict
 from thorexp.published import Judged, judge_one, read
+from thorexp.report import render
 from thorexp.rundir import CONFIG, VERDICT, RunDir
 
 ROOT = Path(__file__).parent.parent
 SEED = ROOT / "tests" / "data" / "thor_benchmarks.json"
-COMMAND = "python -m thorexp.judge tests/data/thor_benchmarks.json"
+PAGE = ROOT / "conf" / "baseline" / "thor_blog_2025_10.md"
+COMMAND = "python -m thorexp.judge conf/baseline/thor_blog_2025_10.md"
 
 AWQ = "Qwen3-32B-AWQ"
 FP8 = ("Qwen3-30B-A3B-FP8", "Qwen3-Coder-30B-A3B-Instruct-FP8")
@@ -321,18 +324,34 @@ def test_results_of_different_loads_are_not_compared() -> None:
 
 def test_a_text_of_reports_is_read() -> None:
     """The same fourteen results as vLLM printed them, each with its requests at once."""
-    text, saved = read(SEED.with_suffix(".md")), read(SEED)
+    text, saved = read(PAGE), read(SEED)
     keys = ("completed", "duration", "total_output_tokens", "max_concurrency", "median_ttft_ms", "p99_itl_ms")
     assert 14 == len(text)
     assert [[each[key] for key in keys] for each in saved] == [[each[key] for key in keys] for each in text]
 
 
-def test_a_text_of_reports_is_judged_by_the_model_that_is_typed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_of_a_page_is_of_the_model_whose_heading_it_stands_under() -> None:
+    """Two are under each of the seven headings of the published page."""
+    assert [each["model"] for each in read(SEED)] == [each["model_id"] for each in read(PAGE)]
+
+
+def test_a_text_of_reports_is_judged_by_the_model_that_is_typed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What vLLM prints does not name it. The first two are of that model, and judged as in the file that says so."""
-    assert 0 == main([str(SEED.with_suffix(".md")), "model=qwen3_32b_awq"])
+    (tmp_path / "printed.txt").write_text(PAGE.read_text(encoding="utf-8").replace("#", ""))
+    assert 0 == main([str(tmp_path / "printed.txt"), "model=qwen3_32b_awq"])
     rows = table_of(capsys.readouterr().out)[2:16]
     assert "| qwen3_32b_awq, 8 at once | 27.06 ? | 6419.03 | 492.9 |" in rows[0]
     assert rows[1].endswith("| INVALID: ttft_below_prefill_limit, few_samples |")
+
+
+def test_a_printed_report_of_ours_says_that_it_was_simulated(tmp_path: Path) -> None:
+    """In the line above its title; the judge says it, too."""
+    result = a_result(a_summary(a_record()), verdict=Verdict(origin="simulated"))
+    (tmp_path / "report.txt").write_text(render(result))
+    (values,) = read(tmp_path / "report.txt")
+    assert {"origin": "simulated"} == values["thorexp"]
 
 
 def test_one_saved_result_is_read(tmp_path: Path) -> None:
@@ -499,7 +518,7 @@ def test_one_latency_is_enough(name: str) -> None:
 
 def test_a_report_that_was_cut_short_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first of the seed's, without its latencies."""
-    text = SEED.with_suffix(".md").read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     (tmp_path / "cut.txt").write_text(text.partition("Time to First Token")[0].rpartition("\n")[0])
     headline, where, lacks, _ = refusal([str(tmp_path / "cut.txt"), "model=qwen3_32b_awq"], capsys)
     assert "A result is not whole." == headline
@@ -654,6 +673,32 @@ def test_a_run_directory_stands_for_its_result(tmp_path: Path, capsys: pytest.Ca
     (row,) = table_of(capsys.readouterr().out)[2:]
     assert row.startswith("| qwen3_32b_awq, 1 at once | ")
     assert row.endswith(" | SUSPECT: throttling |")
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"), [("measured", "VALID"), ("simulated", "SIMULATED, VALID"), ("imported", "IMPORTED, VALID")]
+)
+def test_a_row_says_an_origin_that_is_not_our_measuring(
+    origin: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the result has it."""
+    assert 0 == main([str(a_run(tmp_path, thorexp={"origin": origin}))])
+    (row,) = table_of(capsys.readouterr().out)[2:]
+    assert row.endswith(f" | {words} |")
+
+
+def test_an_origin_is_said_before_the_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which it goes with."""
+    assert 0 == main([str(a_run(tmp_path, reason("throttling"), thorexp={"origin": "simulated"}))])
+    (row,) = table_of(capsys.readouterr().out)[2:]
+    assert row.endswith(" | SIMULATED, SUSPECT: throttling |")
+
+
+def test_an_origin_that_there_is_not_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rather than taken for our measuring."""
+    file = a_run(tmp_path, thorexp={"origin": "guessed"})
+    headline, where, says, _ = refusal([str(file)], capsys)
+    assert ("A result has an origin that is none.", f"where  {file}", "says   'guessed'") == (headline, where, says)
 
 
 def test_a_directory_without_a_result_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

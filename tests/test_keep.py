@@ -18,6 +18,7 @@ from thorexp.machine.state import MachineState
 from thorexp.measure.metrics import Slo, Summary, summarize
 from thorexp.measure.records import RequestRecord
 from thorexp.measure.signals import Series, Telemetry
+from thorexp.measure.verdict import Origin, Verdict
 from thorexp.measure.workload import Ask
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import RunDir
@@ -55,7 +56,7 @@ def measured(
     **of_left: Any,
 ) -> Measurement:
     """A load of one second, of one request if nothing else is said, from a cold cache that found nothing."""
-    run = replace(a_run(*requests or (ONE,)), **of_run or {})
+    run = replace(a_run(*requests or (ONE,)), **{"cpu_share": 0.25, **(of_run or {})})
     left = a_left(
         *run.requests,
         played=run,
@@ -116,6 +117,7 @@ def test_a_plain_closed_loop_has_these(extras: Any) -> None:
         "served_model",
         "vllm_version",
         "verdict",
+        "origin",
         "reasons",
     ]
     assert expected == list(extras())
@@ -495,19 +497,30 @@ def tagged(measurement: Measurement, folder: Path) -> dict[str, str]:
 
 def test_a_valid_result_is_tagged_so(tmp_path: Path) -> None:
     """Without reasons there is no tag of them."""
-    assert {"verdict": "VALID"} == tagged(GOOD, tmp_path)
+    assert {"origin": "measured", "verdict": "VALID"} == tagged(GOOD, tmp_path)
+
+
+@pytest.mark.parametrize(("origin", "words"), [("simulated", "SIMULATED, VALID"), ("imported", "IMPORTED, VALID")])
+def test_a_result_is_tagged_with_its_origin(origin: Origin, words: str) -> None:
+    """By itself, and before the standing."""
+    assert {"origin": origin, "verdict": words} == verdict_tags(Verdict(origin=origin), GOOD)
 
 
 def test_a_result_is_tagged_with_its_reasons(tmp_path: Path) -> None:
     """The worst first, and by name."""
     cached = measured(ONE, TWO, after=metrics(1200, 148))
-    assert {"verdict": "INVALID", "verdict_reasons": "prefix_cache_hits, few_samples"} == tagged(cached, tmp_path)
+    assert {
+        "origin": "measured",
+        "verdict": "INVALID",
+        "verdict_reasons": "prefix_cache_hits, few_samples",
+    } == tagged(cached, tmp_path)
 
 
 def test_a_load_that_was_stopped_is_tagged_with_why(tmp_path: Path) -> None:
     """Beside the verdict on it."""
     stopped = measured(ONE, TWO, percentiles=(50.0,), of_run={"stopped": "31 of 100 requests failed"})
     assert {
+        "origin": "measured",
         "verdict": "SUSPECT",
         "verdict_reasons": "stopped_load",
         "stopped": "31 of 100 requests failed",
@@ -540,6 +553,7 @@ def test_the_server_is_kept_with_its_torch(kept: Keep, torch: str | None) -> Non
         "base_url": ENDPOINT.base_url,
         "served_model": ENDPOINT.served_model,
         "version": ENDPOINT.version,
+        "speedup": 1.0,
         "torch": torch,
     } == machine(kept(replace(a_job(), torch_version=torch)))["server"]
 
@@ -599,6 +613,7 @@ def test_a_summary_has_these(kept: Keep) -> None:
     """What is not known of them is null."""
     told = summary_of(kept())
     assert {
+        "origin",
         "load_ns",
         "idle_ns",
         "summary",
@@ -664,3 +679,66 @@ def test_a_summary_has_heat_and_energy(kept: Keep) -> None:
     assert {"events": {"oc1": 2.0}, "shares": {}} == told["throttling"]
     assert ("board", "hwmon.VIN_w") == (told["energy"]["scope"], told["energy"]["source"])
     assert pytest.approx(30.0) == told["energy"]["energy_j"]
+
+
+ON_THOR = ("hardware=jetson_agx_thor",)
+BY_WHAT = ["simulated_kernels", "kernels_source", "step_budget_tokens", "kv_cache_tokens", "speedup"]
+
+
+def test_a_simulated_result_says_by_what(extras: Any) -> None:
+    """By which kernels, from where, in steps and a cache of so many tokens, and how fast its time passed."""
+    job = a_job(*ON_THOR, "server=sim", "engine.max_num_batched_tokens=512", "engine.num_gpu_blocks_override=513")
+    told = extras(job, measured(origin="simulated"))
+    source = job.config.sim.kernels["bf16_dense"]["source"]
+    assert ["bf16_dense", source, 512, (513 - 1) * 16, 1.0] == [told[key] for key in BY_WHAT]
+    assert "simulated" == told["origin"]
+
+
+def test_kernels_on_another_board_than_theirs_are_told_as_assumed(extras: Any) -> None:
+    """They were fitted on a Thor; as of its own source on the board that sim.fitted_on names."""
+    own, other = (
+        (a_job("hardware=h200", "predict=true", *words), measured(origin="simulated"))
+        for words in (("sim.fitted_on=h200",), ())
+    )
+    source = own[0].config.sim.kernels["bf16_dense"]["source"]
+    assert [source, f"{source}, assumed for h200"] == [extras(*each)["kernels_source"] for each in (own, other)]
+
+
+def test_a_report_says_that_its_kernels_are_assumed(kept: Keep) -> None:
+    """Where a person reads it."""
+    run_dir = kept(a_job("hardware=h200", "predict=true"), measured(origin="simulated"))
+    (line,) = [line for line in run_dir.read_text(rundir.REPORT).splitlines() if line.startswith("kernels source:")]
+    assert line.endswith(", assumed for h200")
+
+
+@pytest.mark.parametrize("origin", ["measured", "simulated"])
+def test_a_summary_says_where_it_is_from(kept: Keep, origin: Origin) -> None:
+    """As its verdict does."""
+    run_dir = kept(measurement=measured(origin=origin))
+    assert [origin] * 2 == [run_dir.read_json(name)["origin"] for name in (rundir.SUMMARY, rundir.VERDICT)]
+
+
+def test_what_somebody_else_simulates_says_how_fast_alone(extras: Any) -> None:
+    """Nobody knows by what."""
+    told = extras(measurement=measured(origin="simulated"))
+    assert ["speedup"] == [key for key in BY_WHAT if key in told]
+
+
+def test_a_measured_result_says_nothing_of_simulation(extras: Any) -> None:
+    """Its time is ours."""
+    assert [] == [key for key in BY_WHAT if key in extras()]
+
+
+@pytest.mark.parametrize(
+    ("of_run", "had_client"),
+    [({"cpu_share": None}, False), ({"cpu_share": None, "loop_lag_ns": (5,)}, True), ({}, True)],
+)
+def test_without_a_client_nothing_is_told_of_one(extras: Any, of_run: dict[str, Any], had_client: bool) -> None:
+    """A prediction has none: neither its CPU nor its lag is there to be shown."""
+    assert had_client == ("client_cpu_percent" in extras(measurement=measured(of_run=of_run)))
+
+
+def test_a_prediction_has_no_pace(extras: Any) -> None:
+    """No time of ours passed with it."""
+    told = extras(a_job(*ON_THOR, "predict=true"), measured(origin="simulated"))
+    assert BY_WHAT[:-1] == [key for key in BY_WHAT if key in told]

@@ -127,3 +127,17 @@ def test_a_load_is_what_was_played_though_less_of_it_counts() -> None:
     whole = a_left(first, second, watched=watched({"tj_c": at((100, 61.0), (900, 60.0))}))
     part = a_left(first, second, counting=a_run(second), watched=whole.watched)
     assert (whole.sent, whole.during) == (part.sent, part.during)
+
+
+def test_a_load_is_measured_unless_it_is_said_not_to_be() -> None:
+    """Nobody else plays one."""
+    assert ("measured", "simulated") == (a_left().origin, a_left(origin="simulated").origin)
+
+
+def test_how_late_a_simulation_was_is_that_of_the_load() -> None:
+    """(2 - 1) s of (8 - 4) s."""
+    before, after = (
+        Metrics(f"thorexp_sim_busy_seconds_total {busy}\nthorexp_sim_late_seconds_total {late}\n", None)
+        for busy, late in ((4.0, 1.0), (8.0, 2.0))
+    )
+    assert (2 - 1) / (8 - 4) == a_left(before=before, after=after).counted.late_share

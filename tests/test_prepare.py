@@ -12,6 +12,7 @@ from thorexp.compose import job_config, typed_engine_args
 from thorexp.errors import ConfigError, FlagError
 from thorexp.load.patience import Timeouts
 from thorexp.prepare import PreparedJob, prepare
+from thorexp.sim.spec import from_json
 
 FAKE = f"{sys.executable} {Path(__file__).with_name('fake_vllm.py')} serve"
 
@@ -115,6 +116,11 @@ def test_loads_share_a_server_and_models_do_not() -> None:
         "sweep.cooldown_s=60",
         "sweep.lock=false",
         "dry_run=true",
+        "baseline=thor_blog_2025_10",
+        "sim.request_ms=9",
+        "sim.kernels.bf16_dense.prefill=0.2",
+        "quantization.kernels=fp8",
+        "server.speedup=9",
         "telemetry=off",
         "telemetry.interval_s=1",
         "verdict.drift=0.2",
@@ -299,3 +305,93 @@ def test_a_target_has_the_endpoints_patience() -> None:
     job = prepared("endpoint=chat", *(f"endpoint.{word}" for word in words))
     target = target_of(job.config.endpoint, "http://127.0.0.1:8000", "m")
     assert (Timeouts(1.0, 2.0, 3.0, 4.0), "chat", False) == (target.timeouts, target.api, target.stream)
+
+
+# A board whose figures are known.
+ON_THOR = ("hardware=jetson_agx_thor",)
+PREDICTED = (*ON_THOR, "predict=true")
+SIMULATED = (*ON_THOR, "server=sim")
+
+
+def simulated(*overrides: str) -> PreparedJob:
+    """A tiny job on a simulated server, whose command is thorexp's own."""
+    words = ("hardware=cpu", "model=tiny_qwen3", *SIMULATED, *overrides)
+    return prepare(job_config(a_tree(*words)), typed_engine_args(overrides))
+
+
+@pytest.mark.parametrize("way", ["predict=true", "server=sim"])
+def test_what_is_simulated_is_another_point_than_what_is_measured(way: str) -> None:
+    """One is no record of the other."""
+    assert prepared(*ON_THOR).point != prepared(*ON_THOR, way).point
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "sim.request_ms=9",
+        "sim.kernels.bf16_dense.prefill=0.2",
+        "quantization.kernels=fp8",
+        "workload.seed=1",
+        "engine.max_num_seqs=4",
+    ],
+)
+def test_another_simulation_is_another_point(override: str) -> None:
+    """Whatever decides what is simulated, predicted or served."""
+    assert prepared(*PREDICTED).point != prepared(*PREDICTED, override).point
+    assert simulated().point != simulated(override).point
+
+
+def test_another_pace_is_another_point() -> None:
+    """What the client adds to each number is that much larger in it."""
+    assert simulated().point != simulated("server.speedup=9").point
+
+
+@pytest.mark.parametrize("override", ["tracking=off", "baseline=thor_blog_2025_10", "dry_run=true"])
+def test_a_simulated_point_stays_what_it_is(override: str) -> None:
+    """As a measured one does."""
+    assert prepared(*PREDICTED).point == prepared(*PREDICTED, override).point
+
+
+def test_a_job_that_is_measured_has_nothing_to_simulate() -> None:
+    """Though its board is known."""
+    assert prepared(*ON_THOR).sim is None
+
+
+def test_a_prediction_has_the_plan_and_the_arguments_of_the_real_job() -> None:
+    """Only what becomes of them is another."""
+    real, predicted = prepared(*ON_THOR), prepared(*PREDICTED)
+    assert (real.digest, real.engine_args) == (predicted.digest, predicted.engine_args)
+
+
+def test_a_simulated_server_is_one_of_thorexps_own() -> None:
+    """Which reads from its environment what to simulate, and has the flags that vLLM would have."""
+    job = simulated("engine.max_num_seqs=4")
+    assert job.launch is not None
+    assert job.sim is not None
+    assert (sys.executable, "-m", "thorexp.sim", "serve") == job.launch.command
+    assert from_json(dict(job.launch.env)["THOREXP_SIM"]) == job.sim
+    assert "--max-num-seqs" in job.launch.argv(1)
+
+
+def test_another_simulation_is_another_server() -> None:
+    """And another load is not."""
+    one, other, load = (simulated(*words).launch for words in ((), ("sim.request_ms=9",), ("load=low",)))
+    assert one is not None
+    assert other is not None
+    assert load is not None
+    assert (False, True) == (one.fingerprint == other.fingerprint, one.fingerprint == load.fingerprint)
+
+
+def test_a_simulated_server_needs_no_vllm_to_know_its_flags() -> None:
+    """They are those of the vLLM that is simulated: a misspelt one is refused, and nothing is left unchecked."""
+    with pytest.raises(FlagError, match="--max-num-seq"):
+        simulated("engine.max_num_seq=4")
+    assert (False, "0.32") == (simulated().unchecked, simulated().vllm_version)
+
+
+def test_a_prediction_needs_no_vllm() -> None:
+    """One that is there is asked."""
+    missing = prepare(job_config(a_tree(*PREDICTED, "server.command=no-such-vllm")), frozenset())
+    there = prepared(*PREDICTED)
+    assert ("0.32", False) == (missing.vllm_version, missing.unchecked)
+    assert there.vllm_version == prepared(*ON_THOR).vllm_version

@@ -15,10 +15,11 @@ from tests.records import MS, S, a_failure, a_record, a_result, a_summary
 from thorexp.measure.findings import unsupported
 from thorexp.measure.metrics import Slo
 from thorexp.measure.records import RequestRecord
-from thorexp.measure.verdict import Reason, Verdict
+from thorexp.measure.verdict import Origin, Reason, Verdict
 from thorexp.report import Extra, as_json, parse, render
 
 DATA = Path(__file__).parent / "data"
+PAGE = DATA.parents[1] / "conf" / "baseline" / "thor_blog_2025_10.md"
 
 QUICK = a_record(sent_ns=10 * MS, token_ns=(110 * MS, 160 * MS, 210 * MS), output_tokens=3, input_tokens=16)
 SLOW = a_record(sent_ns=30 * MS, token_ns=(230 * MS, 330 * MS, 430 * MS), output_tokens=3, input_tokens=16)
@@ -279,6 +280,26 @@ def test_a_result_that_nobody_judged_has_no_such_block() -> None:
     assert (True, False) == ("thorexp" in text, "verdict" in text)
 
 
+@pytest.mark.parametrize(
+    ("origin", "line"),
+    [("simulated", "SIMULATED: nothing of this was measured"), ("imported", "IMPORTED: measured by others")],
+)
+def test_a_report_begins_with_an_origin_that_is_not_our_measuring(origin: Origin, line: str) -> None:
+    """In a line before its title."""
+    assert [line, HEAD[0]] == render(a_result(SUMMARY, verdict=Verdict(origin=origin))).splitlines()[:2]
+
+
+def test_a_report_of_what_was_measured_begins_with_its_title() -> None:
+    """As vLLM's does."""
+    assert HEAD[0] == render(a_result(SUMMARY, verdict=Verdict())).splitlines()[0]
+
+
+def test_the_verdict_begins_with_origin_and_standing() -> None:
+    """Where the origin is not our measuring."""
+    lines = render(a_result(SUMMARY, verdict=Verdict((STALE,), origin="simulated"))).splitlines()
+    assert "SIMULATED, INVALID" == lines[lines.index(JUDGED) + 1]
+
+
 def test_each_reason_says_what_it_touches_why_and_what_to_try() -> None:
     """Below the standing of the whole, which is the worst."""
     assert [
@@ -347,6 +368,13 @@ def test_a_report_is_read_back() -> None:
     assert NUMBERS == numbers
 
 
+@pytest.mark.parametrize("origin", ["simulated", "imported"])
+def test_a_report_of_another_origin_is_read_back(origin: Origin) -> None:
+    """Two of them in one text, the same numbers by the same keys."""
+    report = render(a_result(SUMMARY, verdict=Verdict(origin=origin)))
+    assert [NUMBERS, NUMBERS] == list(parse(report + report))
+
+
 def test_what_is_ours_does_not_confuse_a_reader() -> None:
     """A key of ours that reads like one of vLLM's is not taken for it."""
     extras = {
@@ -395,13 +423,13 @@ SEED: list[dict[str, Any]] = json.loads((DATA / "thor_benchmarks.json").read_tex
 
 
 def test_the_published_table_is_read_whole() -> None:
-    """The page of 2025 holds 14 reports, in the layout of its day and without its trailing spaces."""
+    """The page of 2025, as it is shipped, holds 14 reports, in its day's layout and without its trailing spaces."""
     expected = [
         {{"duration_s": "duration"}.get(key, key): value for key, value in row.items() if key not in ("model", "load")}
         for row in SEED
     ]
     assert 14 == len(expected)
-    assert expected == list(parse((DATA / "thor_benchmarks.md").read_text()))
+    assert expected == list(parse(PAGE.read_text(encoding="utf-8")))
 
 
 def test_reports_are_read_one_by_one() -> None:
@@ -559,12 +587,20 @@ def test_json_has_words_and_figures_as_they_are_nested() -> None:
 def test_json_has_the_verdict_by_name() -> None:
     """Standing and reasons, among what is ours; what is accepted is no reason."""
     keys = as_json(a_result(SUMMARY, extras={"hits": 96}, verdict=Verdict((STALE, FEW), (HOT,))))
-    assert {"hits": 96, "verdict": "INVALID", "reasons": ["prefix_cache_hits", "few_samples"]} == keys["thorexp"]
+    expected = {"hits": 96, "verdict": "INVALID", "reasons": ["prefix_cache_hits", "few_samples"]}
+    assert {**expected, "origin": "measured"} == keys["thorexp"]
+
+
+@pytest.mark.parametrize("origin", ["measured", "simulated", "imported"])
+def test_json_has_the_origin_beside_the_verdict(origin: Origin) -> None:
+    """Which stays the bare standing."""
+    ours = as_json(a_result(SUMMARY, verdict=Verdict((FEW,), origin=origin)))["thorexp"]
+    assert ("SUSPECT", origin) == (ours["verdict"], ours["origin"])
 
 
 def test_json_of_a_valid_result_has_no_reasons() -> None:
     """None, which is said."""
-    assert {"verdict": "VALID", "reasons": []} == as_json(a_result(SUMMARY, verdict=Verdict()))["thorexp"]
+    assert [] == as_json(a_result(SUMMARY, verdict=Verdict()))["thorexp"]["reasons"]
 
 
 def test_json_of_a_result_that_nobody_judged_has_no_verdict() -> None:

@@ -22,7 +22,7 @@ from thorexp.rundir import Record, RunDir
 from thorexp.sweepdir import SweepRecord
 from thorexp.tracking import Store, close_abandoned, track, track_sweep, warm_up
 from thorexp.tracking.__main__ import main
-from thorexp.tracking.view import Point, metrics_of, params_of, points_of
+from thorexp.tracking.view import Point, metrics_of, params_of, points_of, view_of_job, view_of_sweep
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -169,6 +169,20 @@ def test_a_run_has_the_times_of_its_record(store: Store, tmp_path: Path) -> None
 def test_a_run_is_named_by_model_and_load(store: Store, tmp_path: Path) -> None:
     """MLflow's table tells runs apart by what differs most often."""
     assert "qwen3_32b_awq high" == run_of(track(a_run_dir(tmp_path), store), store).info.run_name
+
+
+@pytest.mark.parametrize(
+    ("origin", "name"),
+    [
+        ("measured", "qwen3_32b_awq high"),
+        ("simulated", "simulated qwen3_32b_awq high"),
+        ("imported", "imported qwen3_32b_awq high"),
+    ],
+)
+def test_a_run_is_called_by_an_origin_that_is_not_our_measuring(origin: str, name: str, tmp_path: Path) -> None:
+    """First of all, so that a list of runs says it."""
+    tags = {"model": "qwen3_32b_awq", "load": "high", "origin": origin}
+    assert name == view_of_job(a_run_dir(tmp_path, tags=tags)).name
 
 
 def test_a_run_carries_the_tags_of_its_record(store: Store, tmp_path: Path) -> None:
@@ -450,6 +464,23 @@ def test_a_sweep_becomes_a_run_beside_those_of_its_jobs(store: Store, tmp_path: 
     assert "load=high,low" == run.data.tags["thorexp.command"]
     assert {"thorexp/finished": 2.0, "thorexp/failed": 0.0} == run.data.metrics
     assert ("FINISHED", 10_000, 70_000) == (run.info.status, run.info.start_time, run.info.end_time)
+
+
+@pytest.mark.parametrize(
+    ("origin", "begin"), [("simulated", "simulated sweep "), ("measured", "sweep "), (None, "sweep ")]
+)
+def test_a_sweeps_run_says_if_all_of_it_was_simulated(origin: str | None, begin: str, tmp_path: Path) -> None:
+    """By a name that begins with it, and by the tag that jobs have; a sweep of several origins has none."""
+    sweep = replace(a_sweep(tmp_path), origin=origin)
+    view = view_of_sweep(sweep)
+    assert (f"{begin}{sweep.id}", origin) == (view.name, view.tags.get("origin"))
+
+
+def test_mlflow_has_a_simulated_sweep_as_that(store: Store, tmp_path: Path) -> None:
+    """Found by the tag, and called by it."""
+    sweep = replace(a_sweep(tmp_path), origin="simulated")
+    run = run_of(track_sweep(sweep, store), store)
+    assert ("simulated", f"simulated sweep {sweep.id}") == (run.data.tags["origin"], run.info.run_name)
 
 
 def test_a_sweep_with_a_failed_point_is_a_failed_run(store: Store, tmp_path: Path) -> None:

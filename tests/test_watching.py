@@ -20,7 +20,7 @@ from thorexp.machine.telemetry import read_telemetry
 from thorexp.machine.wattage import may_tell_power
 from thorexp.measure.power import power_of
 from thorexp.rundir import RunDir
-from thorexp.watching import FIRST_READING_S, FIRST_ROW_S, SETTLE_S, Watch, Watched, gpus_of, is_here
+from thorexp.watching import FIRST_READING_S, FIRST_ROW_S, SETTLE_S, Unwatched, Watch, Watched, gpus_of, is_here
 
 NOBODY = "http://127.0.0.1:9"  # this machine, where nothing answers
 ELSEWHERE = "http://thor.invalid:8000"
@@ -282,3 +282,11 @@ def test_without_a_rest_there_is_no_idle_span(tmp_path: Path) -> None:
         assert until(lambda: sampled(tmp_path, VIN))
         found = watch.end()
     assert (None, True) == (found.idle, found.telemetry is not None and VIN in found.telemetry.signals)
+
+
+def test_what_is_simulated_is_not_watched() -> None:
+    """No sensor is asked, and nothing is known of any board."""
+    with Unwatched() as watch:
+        watch.rest()
+        found = watch.end()
+    assert Watched() == found

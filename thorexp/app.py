@@ -10,17 +10,16 @@ from types import FrameType
 
 import hydra
 from hydra.conf import HydraConf
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from thorexp import job, tracking
 from thorexp.capacity import capacity, check_fit
 from thorexp.compose import COMPOSITION_ERRORS, explain, job_config, resolved_yaml, typed_engine_args
+from thorexp.conf_tree import conf_dir, register
 from thorexp.config import TrackingConfig
 from thorexp.errors import ConfigError, ThorexpError, TrackingError
-from thorexp.hardware import register_auto
 from thorexp.job import Means, Outcome, Place
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import REPORT, RunDir
@@ -29,31 +28,9 @@ from thorexp.sweep.directory import forget, unless_begun
 from thorexp.sweep.plan import plan_of_one
 from thorexp.sweepdir import sweep_id
 
-PACKAGE = Path(__file__).parent
-
 LAUNCHER = "hydra_plugins.thorexp.ThorexpLauncher"
 
 log = logging.getLogger(__name__)
-
-
-def conf_dir() -> Path:
-    """`conf/` of the checkout, or the copy inside an installed package."""
-    checkout = PACKAGE.parent
-    return checkout / "conf" if (checkout / "pyproject.toml").exists() else PACKAGE / "conf"
-
-
-def register() -> None:
-    """Tell Hydra of our launcher, of `hardware=auto`, and of nodes that take any key without a `+`: engine arguments,
-    headers, bodies.
-    """
-    plugins = str(PACKAGE / "_hydra")
-    if plugins not in sys.path:
-        sys.path.append(plugins)
-    anything = OmegaConf.create({}, flags={"struct": False})
-    store = ConfigStore.instance()
-    store.store(group="engine", name="open", node=anything)
-    store.store(group="endpoint", name="open", node={"extra_body": anything, "headers": anything})
-    register_auto()
 
 
 def task(tree: DictConfig) -> Outcome | None:
@@ -65,6 +42,8 @@ def task(tree: DictConfig) -> Outcome | None:
     directory = Path(hydra_config.runtime.output_dir)
     with unless_begun(directory):
         prepared = _prepared(tree, hydra_config)
+        if prepared.config.baseline.file is not None and hydra_config.mode is not RunMode.MULTIRUN:
+            log.warning("baseline=%s stands beside a sweep: python -m thorexp -m", prepared.config.baseline.name)
         if prepared.config.dry_run:
             print(plan_of_one(prepared), end="")
         check_fit(prepared, capacity(prepared))

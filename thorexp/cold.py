@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 Play = Callable[[LoadPlan], RunRecord]
 SETTLE_S = 2.0
+LOG_TELLS = "the server's log tells more: server.log in the run directory"
 POLL_S = 0.02
 
 
@@ -118,7 +119,7 @@ def _tokens(plan: LoadPlan) -> int:
     return plan.input_tokens or 0
 
 
-def require_success(run: RunRecord, what: str) -> None:
+def require_success(run: RunRecord, what: str, remedy: str = LOG_TELLS) -> None:
     """LoadError, with the server's words, when not one request of a run succeeded."""
     if any(record.ok for record in run.requests):
         return
@@ -126,5 +127,5 @@ def require_success(run: RunRecord, what: str) -> None:
     raise LoadError(
         f"Not one of {len(run.requests)} requests of the {what} succeeded.",
         ("says", "\n".join(words[:3])),
-        ("try", "the server's log tells more: server.log in the run directory"),
+        ("try", remedy),
     )

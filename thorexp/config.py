@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from thorexp.config_load import EndpointConfig, LoadConfig, SloConfig, WorkloadConfig
+from thorexp.config_sim import SimConfig
 from thorexp.config_trust import TelemetryConfig
 from thorexp.measure.verdict import Thresholds
 
@@ -25,6 +26,7 @@ class ServerKind(Enum):
 
     vllm = "vllm"  # a child process of ours
     attach = "attach"  # somebody else's, at `server.base_url`
+    sim = "sim"  # a child process of ours that simulates one
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,14 @@ class QuantizationConfig:
     """How weights are stored.
 
     `bytes_per_weight` counts scales and zero points, of linear layers only; `compute_dtype` names the
-    entry of `hardware.peak_tflops` that the matrix products run at; `checkpoint` is the
-    `quantization_config` of a checkpoint that is written here (random weights).
+    entry of `hardware.peak_tflops` that the matrix products run at; `kernels` the family in `sim.kernels` that
+    computes them; `checkpoint` is the `quantization_config` of a checkpoint that is written here (random weights).
     """
 
     name: str
     bytes_per_weight: float
     compute_dtype: str
+    kernels: str
     checkpoint: dict[str, Any] | None = None
     engine: dict[str, Any] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
@@ -107,7 +110,8 @@ class HardwareConfig:
 class ServerConfig:
     """How the server is started and stopped. `base_url`: for `kind: attach`; `port` absent: any free one.
 
-    `drop_caches`: give back the page cache before a server starts, which takes root.
+    `drop_caches`: give back the page cache before a server starts, which takes root. `speedup`: of a simulated one,
+    how many of its seconds pass in one.
     """
 
     kind: ServerKind
@@ -119,6 +123,7 @@ class ServerConfig:
     stop_timeout_s: float
     memory_timeout_s: float
     drop_caches: bool
+    speedup: float
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -137,6 +142,20 @@ class TrackingConfig:
     uri: str
     experiment: str
     artifacts: str
+
+
+@dataclass(frozen=True)
+class BaselineConfig:
+    """A published table to compare with: who published it where, `file` beside its config, the server's `command`, and
+    an option of `hardware=`. All but the name are absent for none.
+    """
+
+    name: str
+    description: str
+    source: str | None
+    file: str | None
+    command: str | None
+    hardware: str | None
 
 
 @dataclass(frozen=True)
@@ -163,7 +182,7 @@ class SweepConfig:
 class JobConfig:
     """Everything that one point of a sweep is made of. `engine`: any vLLM flag, as preset and typed.
 
-    `dry_run`: plan, check and start nothing.
+    `dry_run`: plan, check and start nothing. `predict`: simulate, in no time, what a server would do.
     """
 
     model: ModelConfig
@@ -179,5 +198,8 @@ class JobConfig:
     verdict: Thresholds
     tracking: TrackingConfig
     sweep: SweepConfig
+    sim: SimConfig
+    baseline: BaselineConfig
     dry_run: bool
+    predict: bool
     engine: dict[str, Any] = field(default_factory=dict)

@@ -33,14 +33,15 @@ def findings(
     """All grounds that the job and what is left of it give. A model may have nothing to say to one question."""
     answered = [sample for sample in left.samples if sample.text is not None]
     texts = [sample for sample in answered if sample.text] or answered
-    good = left.good
+    good, is_simulated = left.good, left.origin == "simulated"
     return Findings(
         summary=left.summary,
         is_open=job.plan.is_open,
-        ttft=ttft_against(good, limits, {} if reuse is None else reuse.each),
-        tpot=() if _may_draft(job, left.summary) else tpot_against(good, limits),
+        # A simulation cannot be faster than the board but by what is told of it as late.
+        ttft=() if is_simulated else ttft_against(good, limits, {} if reuse is None else reuse.each),
+        tpot=() if is_simulated or _may_draft(job, left.summary) else tpot_against(good, limits),
         # What sequences share of the KV cache may be read once for all of them.
-        used=used if reuse is not None and reuse.total == 0 else Utilization(),
+        used=used if reuse is not None and reuse.total == 0 and not is_simulated else Utilization(),
         lengths=lengths(job.plan, good),
         cache=_cache(left, reuse),
         server=_server(left),
@@ -112,6 +113,7 @@ def _server(left: Left) -> ServerWork:
         queue_ms=left.counted.mean_queue_ms,
         kv_cache=None if percent is None else percent / 100,
         slow_kernels=tuple((slow.line, slow.remedy) for slow in slow_kernels(left.log)),
+        simulation_late=left.counted.late_share,
     )
 
 

@@ -13,6 +13,7 @@ from thorexp.config import Weights
 from thorexp.errors import LoadError, ServerError, ThorexpError
 from thorexp.keep import keep_result, tags, verdict_tags
 from thorexp.playing import keep_plan, measure
+from thorexp.prediction import predicted
 from thorexp.prepare import PROBE_LEN, PreparedJob
 from thorexp.progress import Progress
 from thorexp.rundir import Record, RunDir
@@ -57,26 +58,28 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
     """Do it and keep it. A failed server or load is an outcome with its record; other errors are raised."""
     # Wall-clock time is a label: what takes how long is told by the monotonic clock, which telemetry has too.
     started_at, started_ns, failure = time.time(), time.monotonic_ns(), None
-    place.run_dir.begin()
-    place.run_dir.write_text(rundir.CONFIG, config_yaml)
-    keep_plan(job.plan, job.digest, place.run_dir)
-    place.run_dir.write_json(rundir.ENGINE_ARGS, [asdict(arg) for arg in job.engine_args])
+    _begin(job, place.run_dir, config_yaml)
     began, starts, version = time.monotonic(), means.servers.starts, None
     start_s: float | None = None
     ready: float | None = None
     judged: dict[str, str] = {}
     try:
-        server = serve(job, means, place.logs)
-        version = server.endpoint.version
-        start_s = time.monotonic() - began if means.servers.starts > starts else None
-        means.settle()
-        ready = time.monotonic()
-        counted, measured = measure(job, server, means.shown, place.run_dir)
-        judged = verdict_tags(keep_result(counted, server.endpoint, measured, place.run_dir), measured)
+        if job.config.predict and job.sim is not None:
+            ready, counted = began, job
+            endpoint, measured = predicted(job, job.sim, place.run_dir)
+        else:
+            server = serve(job, means, place.logs)
+            endpoint = server.endpoint
+            start_s = time.monotonic() - began if means.servers.starts > starts else None
+            means.settle()
+            ready = time.monotonic()
+            counted, measured = measure(job, server, means.shown, place.run_dir)
+        version = endpoint.version
+        judged = verdict_tags(keep_result(counted, endpoint, measured, place.run_dir), measured)
     except (ServerError, LoadError) as failed:
         failure = failed
         place.run_dir.write_text(rundir.ERROR, f"{failed}\n")
-    if job.launch is not None:
+    if job.launch is not None and not job.config.predict:
         keep_server_log(means.servers.log, place.run_dir)
     record = Record(
         schema=rundir.SCHEMA,
@@ -96,10 +99,20 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
     return Outcome(record, failure)
 
 
+def _begin(job: PreparedJob, run_dir: RunDir, config_yaml: str) -> None:
+    """What is asked, on disk before anything is done."""
+    run_dir.begin()
+    run_dir.write_text(rundir.CONFIG, config_yaml)
+    keep_plan(job.plan, job.digest, run_dir)
+    run_dir.write_json(rundir.ENGINE_ARGS, [asdict(arg) for arg in job.engine_args])
+
+
 def serve(job: PreparedJob, means: Means, logs: Path) -> Server:
     """The server that the job asks for: a running one that is the same, else a new one."""
     if job.launch is None:
         return attached(job)
+    if job.sim is not None:
+        return means.servers.acquire(job.launch, logs, means.shown.server)
     warn_of_other_machine(job.config.hardware.name, job.config.hardware.match)
     if job.config.model.weights is Weights.random:
         write_dummy_model(

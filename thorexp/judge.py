@@ -8,14 +8,16 @@ run: its result.json, whose model its config.yaml says, and whose reasons in its
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from thorexp.config import HardwareConfig
-from thorexp.errors import ThorexpError
+from thorexp.errors import RecordError, ThorexpError
 from thorexp.measure.grounds.steadiness import lengths_differ
-from thorexp.measure.verdict import MARKS, Reason, Standing
+from thorexp.measure.verdict import MARKS, Reason, Standing, origin_of
 from thorexp.published import Judged, file_of, judge_one, read
 from thorexp.sweep.page import piped
 
@@ -35,18 +37,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(__doc__)
         return 2
     try:
-        judged = [judge_one(values, typed, path) for path in map(file_of, files) for values in read(path)]
+        judged = [_judged(values, typed, path) for path in map(file_of, files) for values in read(path)]
     except ThorexpError as wrong:
         print(wrong, file=sys.stderr)
         return 1
-    _show(chain(_heading(judged[0].hardware), table(judged)))
+    _show(chain(heading(judged[0].hardware), table(judged)))
     return 0
 
 
-def _heading(hardware: HardwareConfig) -> Iterator[str]:
+def heading(hardware: HardwareConfig) -> Iterator[str]:
     """By what is possible on it, as `hardware=` chose for all results."""
     yield f"On {hardware.description}, hardware={hardware.name}:"
     yield ""
+
+
+def _judged(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Judged:
+    """One result, of the origin that thorexp recorded in it."""
+    judged, ours = judge_one(values, typed, path), values.get("thorexp")
+    try:
+        origin = origin_of(ours if isinstance(ours, Mapping) else {})
+    except KeyError as unknown:
+        facts = (("where", str(path)), ("says", str(unknown)), ("try", "measured, simulated or imported"))
+        raise RecordError("A result has an origin that is none.", *facts) from None
+    return replace(judged, verdict=replace(judged.verdict, origin=origin))
 
 
 def table(judged: Sequence[Judged]) -> Iterator[str]:
@@ -75,7 +88,7 @@ def _row(each: Judged) -> Iterator[str]:
         yield "-" if limit is None else f"{limit.ms:.1f}"
     for name, share in (("mfu", each.used.mfu), ("mbu", each.used.mbu)):
         yield "-" if share is None else _marked(f"{100 * share:.0f} %", verdict.of(name))
-    yield f"{verdict.standing}{': ' if verdict.reasons else ''}{', '.join(r.name for r in verdict.reasons)}"
+    yield f"{verdict.words}{': ' if verdict.reasons else ''}{', '.join(r.name for r in verdict.reasons)}"
 
 
 def _marked(number: str, standing: Standing) -> str:

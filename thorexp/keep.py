@@ -8,6 +8,7 @@ from typing import Any
 from thorexp import rundir
 from thorexp.config import JobConfig
 from thorexp.found import SEVERAL_TOKENS
+from thorexp.kernels import kernels_of
 from thorexp.left import Left
 from thorexp.machine.identity import identity
 from thorexp.measure.energy import Energy
@@ -18,6 +19,7 @@ from thorexp.prepare import PreparedJob
 from thorexp.report import Extra, Result, as_json, render
 from thorexp.rundir import RunDir
 from thorexp.serve.server import Endpoint
+from thorexp.simulation import is_simulated
 from thorexp.timeline import timeline
 from thorexp.trust import Trust, trust
 
@@ -70,6 +72,7 @@ def _summary(measured: Measurement, backed: Trust) -> dict[str, Any]:
     """By our own names; the spans of the load and of the rest before it on the clock of requests and telemetry."""
     left = measured.left
     return {
+        "origin": left.origin,
         "load_ns": (left.played.start_ns, left.played.end_ns),
         "idle_ns": left.watched.idle,
         "summary": asdict(left.summary),
@@ -102,7 +105,8 @@ def tags(config: JobConfig, vllm_version: str | None) -> dict[str, str]:
         "hardware": config.hardware.name,
         "load": config.load.name,
         "workload": config.workload.name,
-        "server": config.server.kind.value,
+        "server": "none" if config.predict else config.server.kind.value,
+        "origin": "simulated" if is_simulated(config) else "measured",
         "vllm_version": vllm_version,
         "thorexp_version": ours.thorexp,
         "git_commit": ours.git_commit,
@@ -112,9 +116,14 @@ def tags(config: JobConfig, vllm_version: str | None) -> dict[str, str]:
 
 
 def verdict_tags(verdict: Verdict, measured: Measurement) -> dict[str, str]:
-    """Whether a result may be believed, and by what names it may not."""
+    """Where a result is from, whether it may be believed, and by what names it may not."""
     stopped, reasons = measured.left.summary.stopped, ", ".join(reason.name for reason in verdict.reasons)
-    said = {"verdict": verdict.standing, "verdict_reasons": reasons, "stopped": stopped or ""}
+    said = {
+        "origin": verdict.origin,
+        "verdict": verdict.words,
+        "verdict_reasons": reasons,
+        "stopped": stopped or "",
+    }
     return {name: value for name, value in said.items() if value}
 
 
@@ -163,8 +172,23 @@ def _extras(job: PreparedJob, endpoint: Endpoint, measured: Measurement, backed:
     yield "endpoint", job.config.endpoint.name
     yield "served_model", endpoint.served_model
     yield "vllm_version", endpoint.version
+    if backed.verdict.origin == "simulated":
+        yield from _of_simulation(job, endpoint)
     if measured.stages:
         yield "stages", {name: dict(_stage_figures(stage)) for name, stage in measured.stages}
+
+
+def _of_simulation(job: PreparedJob, endpoint: Endpoint) -> Iterator[tuple[str, Extra]]:
+    """By what; of a server that somebody else simulates nobody knows."""
+    if job.sim is not None:
+        name, kernels = kernels_of(job.config)
+        yield "simulated_kernels", name
+        board, fitted_on = job.config.hardware.name, job.config.sim.fitted_on
+        yield "kernels_source", kernels.source if board == fitted_on else f"{kernels.source}, assumed for {board}"
+        yield "step_budget_tokens", job.sim.limits.max_num_batched_tokens
+        yield "kv_cache_tokens", job.sim.limits.num_blocks * job.sim.limits.block_size
+    if not job.config.predict:
+        yield "speedup", endpoint.speedup
 
 
 def _of_hardware(backed: Trust) -> Iterator[tuple[str, Extra]]:
@@ -221,6 +245,8 @@ def _client_figures(job: PreparedJob, summary: Summary) -> Iterator[tuple[str, f
         yield from _from_schedule("ttft", summary.ttft_from_schedule_ms)
         yield from _from_schedule("e2el", summary.e2el_from_schedule_ms)
     cpu, lags = summary.client_cpu_share, summary.loop_lag_ms
+    if lags is None and cpu is None:  # there was no client
+        return
     yield "client_cpu_percent", None if cpu is None else 100.0 * cpu
     yield "first_token_lateness_ms", summary.first_token_lateness_ms
     yield "late_tokens_percent", None if summary.late_share is None else 100.0 * summary.late_share

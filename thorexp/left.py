@@ -10,6 +10,7 @@ from thorexp.measure.heat import Throttling, throttling
 from thorexp.measure.metrics import Summary
 from thorexp.measure.records import RequestRecord, RunRecord
 from thorexp.measure.signals import Telemetry
+from thorexp.measure.verdict import Origin
 from thorexp.samples import Sample
 from thorexp.serve.engine_counters import EngineCounters, counters
 from thorexp.serve.prefix_cache import PrefixCache, block_size
@@ -34,6 +35,7 @@ class Left:
     log: str
     samples: tuple[Sample, ...]
     watched: Watched
+    origin: Origin = "measured"
 
     @property
     def cache(self) -> PrefixCache | None:

@@ -15,10 +15,12 @@ from thorexp.keep import Measurement
 from thorexp.left import Left
 from thorexp.load.generator import play
 from thorexp.load.target import Target
+from thorexp.load.watch import LoadState
 from thorexp.measure.metrics import Summary, summarize
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.records import RunRecord
 from thorexp.measure.shape import make_warmup
+from thorexp.measure.speedup import faster, faster_slo, slower
 from thorexp.measure.window import of_stage, steady
 from thorexp.prepare import PreparedJob
 from thorexp.progress import Progress
@@ -26,7 +28,7 @@ from thorexp.rundir import RunDir
 from thorexp.samples import Sample, sample_texts
 from thorexp.serve.server import Server
 from thorexp.tokens import in_tokens, warmup_in_tokens
-from thorexp.watching import Watch
+from thorexp.watching import Unwatched, Watch
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +37,13 @@ DEATH_S = 3.0
 
 def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir) -> tuple[PreparedJob, Measurement]:
     """What came back, on disk before it is judged, and in numbers; with the job whose lengths the server counted."""
-    target = target_of(asked.config.endpoint, server.endpoint.base_url, server.endpoint.served_model)
-    with Watch(asked.config, target.base_url, run_dir) as watch:
+    endpoint = server.endpoint
+    target = _in_its_time(target_of(asked.config.endpoint, endpoint.base_url, endpoint.served_model), endpoint.speedup)
+    with Unwatched() if endpoint.simulated else Watch(asked.config, target.base_url, run_dir) as watch:
         with blaming(server):
             job = counted(asked, target, run_dir)
             began = time.monotonic()
-            samples = sampled(job, target, run_dir)
+            samples = () if endpoint.simulated else sampled(job, target, run_dir)
             log.info("warm-up: %d requests", len(job.warmup.requests))
             coldness, before = make_cold(
                 target.base_url, job.warmup, lambda plan: play(plan, target, check_alive=server.check_alive)
@@ -64,6 +67,7 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
             log=log_of(server),
             samples=samples,
             watched=watched,
+            origin="simulated" if endpoint.simulated else "measured",
         ),
         stages=tuple(in_stages(played, job)),
         warmup_s=warmup_s,
@@ -98,7 +102,14 @@ def counted(job: PreparedJob, target: Target, run_dir: RunDir) -> PreparedJob:
 def play_load(job: PreparedJob, target: Target, server: Server, shown: Progress, run_dir: RunDir) -> RunRecord:
     """The load itself. LoadError when nothing of it succeeded, DeathError when the server did not live through it."""
     log.info("load: %d requests, %s at once", len(job.plan.requests), job.plan.max_concurrency or "any number")
-    played = play(job.plan, target, check_alive=server.check_alive, watch=shown.load, stop_when=job.stop_when)
+    speedup = server.endpoint.speedup
+    stop_when = replace(job.stop_when, slo=faster_slo(job.stop_when.slo, speedup))
+    plan = faster(job.plan, speedup)
+
+    def show(state: LoadState) -> None:
+        shown.load(_in_our_time(state, speedup) if server.endpoint.simulated else state)
+
+    played = slower(play(plan, target, check_alive=server.check_alive, watch=show, stop_when=stop_when), speedup)
     if played.stopped is not None:
         log.warning("the load was stopped: %s", played.stopped)
     run_dir.write_jsonl(rundir.REQUESTS, map(asdict, played.requests))
@@ -107,6 +118,23 @@ def play_load(job: PreparedJob, target: Target, server: Server, shown: Progress,
     if not all(record.ok for record in played.requests):
         stay_alive(server)
     return played
+
+
+def _in_its_time(target: Target, speedup: float) -> Target:
+    """Asked with the patience that one has in the server's own time."""
+    return replace(target, timeouts=target.timeouts.faster(speedup))
+
+
+def _in_our_time(state: LoadState, speedup: float) -> LoadState:
+    """What is seen of a simulation, as it would be of the server that it stands for."""
+    rate, ttft_ms, tpot_ms = state.tokens_per_s, state.ttft_ms, state.tpot_ms
+    return replace(
+        state,
+        tokens_per_s=None if rate is None else rate / speedup,
+        ttft_ms=None if ttft_ms is None else ttft_ms * speedup,
+        tpot_ms=None if tpot_ms is None else tpot_ms * speedup,
+        simulated=True,
+    )
 
 
 def in_stages(played: RunRecord, job: PreparedJob) -> Iterator[tuple[str, Summary]]:

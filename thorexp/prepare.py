@@ -4,6 +4,7 @@ import hashlib
 import json
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from thorexp.asking import check_endpoint, headers_of
-from thorexp.config import JobConfig, MetricsConfig, ServerKind, Weights
+from thorexp.config import JobConfig, MetricsConfig, ServerConfig, ServerKind, Weights
 from thorexp.config_load import LoadConfig, SloConfig, StopConfig
 from thorexp.errors import ConfigError
 from thorexp.load.stop import StopWhen
@@ -22,21 +23,24 @@ from thorexp.measure.shape import make_warmup
 from thorexp.measure.window import Exclusion
 from thorexp.serve.dummy_model import check_dummy_model
 from thorexp.serve.engine_args import EngineArg, check, resolve
-from thorexp.serve.flags import KnownFlags, known_flags
+from thorexp.serve.flags import KnownFlags, known_flags, shipped_flags
 from thorexp.serve.server import LaunchSpec
+from thorexp.sim.spec import SPEC, SimSpec
+from thorexp.simulation import check_predictable, is_simulated, sim_spec, warn_of_no_effect
 from thorexp.trust_keys import check_hardware, check_telemetry, check_thresholds
 
 # The first request to a fresh engine is a realistic one: four token ids have killed a worker (vLLM 0.32, CPU).
 PROBE_LEN = 32
 MODELS = Path("outputs/models")
 FLAGS_CACHE = Path.home() / ".cache" / "thorexp"
+SIMULATOR = (sys.executable, "-m", "thorexp.sim", "serve")
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedJob:
     """A job, checked. `digest`: of the plan as it was made; the server may yet turn its texts into tokens.
 
-    `launch` is absent when somebody else runs the server.
+    `launch` is absent when somebody else runs the server, `sim` when it is none of ours to simulate.
 
     `vllm_version`, `torch_version`: of what will run, as its installation says; absent where that is not known.
     """
@@ -50,6 +54,7 @@ class PreparedJob:
     stop_when: StopWhen
     engine_args: tuple[EngineArg, ...]
     launch: LaunchSpec | None
+    sim: SimSpec | None
     vllm_version: str | None
     torch_version: str | None = None
 
@@ -69,10 +74,15 @@ class PreparedJob:
         how a server is waited for, where the result is tracked and what other jobs there are.
         """
         values = asdict(self.config)
-        for key in ("telemetry", "verdict", "tracking", "sweep", "dry_run"):
+        simulated = () if self.sim is None else ("sim", "predict")
+        for key in {"telemetry", "verdict", "tracking", "sweep", "dry_run", "baseline", "sim", "predict"}.difference(
+            simulated
+        ):
             del values[key]
         del values["hardware"]["match"]
-        values["server"] = {key: values["server"][key] for key in ("kind", "command", "base_url", "env")}
+        if self.sim is None:
+            del values["quantization"]["kernels"]
+        values["server"] = {key: values["server"][key] for key in _deciding(self.config.server)}
         file = None if self.config.workload.file is None else self.digest
         content = json.dumps((values, self.vllm_version, file), sort_keys=True, default=str)
         return hashlib.sha256(content.encode()).hexdigest()
@@ -85,12 +95,7 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
     the list of flags of a vLLM seen for the first time, in the user's cache.
     """
     plan = load_plan(config)
-    slo = Slo(
-        ttft_ms=config.slo.ttft_ms,
-        tpot_ms=config.slo.tpot_ms,
-        itl_p99_ms=config.slo.itl_p99_ms,
-        e2el_ms=config.slo.e2el_ms,
-    )
+    slo = Slo(**asdict(config.slo))
     exclusion = _exclusion(config.load, len(plan.requests))
     check_endpoint(config.endpoint)
     _check_limits(config.slo)
@@ -103,6 +108,7 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
     known = _known_flags(config)
     if known is not None:
         check(engine_args, known)
+    sim = _sim(config, engine_args, plan)
     return PreparedJob(
         config=config,
         plan=plan,
@@ -118,10 +124,28 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
         exclusion=exclusion,
         stop_when=_stop_when(config.load.stop_when, slo),
         engine_args=engine_args,
-        launch=_launch(config, engine_args, headers),
+        launch=_launch(config, engine_args, headers, sim),
+        sim=sim,
         vllm_version=None if known is None else known.version,
         torch_version=None if known is None else known.torch,
     )
+
+
+def _deciding(server: ServerConfig) -> tuple[str, ...]:
+    """Keys of how a server comes to be that its figures depend on."""
+    keys = ("kind", "command", "base_url", "env")
+    return (*keys, "speedup") if server.kind is ServerKind.sim else keys
+
+
+def _sim(config: JobConfig, engine_args: tuple[EngineArg, ...], plan: LoadPlan) -> SimSpec | None:
+    if not is_simulated(config):
+        return None
+    if config.predict:
+        check_predictable(config, plan)
+    for arg in engine_args:
+        if arg.source == "command line":
+            warn_of_no_effect(arg.name)
+    return sim_spec(config, {arg.name: arg.value for arg in engine_args}, served_from(config))
 
 
 def _check_percentiles(metrics: MetricsConfig) -> None:
@@ -195,11 +219,16 @@ def resolve_engine_args(config: JobConfig, typed: Set[str]) -> tuple[EngineArg, 
 
 
 def _known_flags(config: JobConfig) -> KnownFlags | None:
-    """Of the vLLM that will run; absent when that is somebody else's, or none is here and none will be started."""
+    """Of the vLLM that will run, or is simulated; absent when that is somebody else's, or none is here and none will
+    be started.
+    """
     command = tuple(shlex.split(config.server.command))
     if config.server.kind is ServerKind.attach:
         return None
-    if config.dry_run and command and shutil.which(command[0]) is None:
+    is_missing = not command or shutil.which(command[0]) is None
+    if config.server.kind is ServerKind.sim or (config.predict and is_missing):
+        return shipped_flags()
+    if config.dry_run and command and is_missing:
         return None
     return _flags_of(command)
 
@@ -210,7 +239,9 @@ def _flags_of(command: tuple[str, ...]) -> KnownFlags:
     return known_flags(command, FLAGS_CACHE)
 
 
-def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...], headers: Mapping[str, str]) -> LaunchSpec | None:
+def _launch(
+    config: JobConfig, engine_args: tuple[EngineArg, ...], headers: Mapping[str, str], sim: SimSpec | None
+) -> LaunchSpec | None:
     server = config.server
     if server.kind is ServerKind.attach:
         if server.base_url is None:
@@ -220,8 +251,11 @@ def _launch(config: JobConfig, engine_args: tuple[EngineArg, ...], headers: Mapp
         check_dummy_model(asdict(config.model.architecture), config.model.prompt_token_ids)
     groups = (config.quantization, config.hardware, config.model, server)
     env = {name: value for group in groups for name, value in group.env.items()}
+    command = tuple(shlex.split(server.command))
+    if server.kind is ServerKind.sim and sim is not None:
+        command, env = SIMULATOR, server.env | {SPEC: sim.as_json()}
     return LaunchSpec(
-        command=tuple(shlex.split(server.command)),
+        command=command,
         model=served_from(config),
         args=engine_args,
         env=tuple(sorted(env.items())),

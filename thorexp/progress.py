@@ -217,6 +217,8 @@ def _phase_words(phase: Phase) -> str:
 
 
 def _load_figures(state: LoadState) -> Iterator[str]:
+    if state.simulated:
+        yield "simulated"
     if state.failed:
         yield f"{state.failed} failed"
     if state.tokens_per_s is not None:

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
 
-from thorexp.app import conf_dir, register
-from thorexp.capacity import roofline
-from thorexp.compose import COMPOSITION_ERRORS, explain, job_config
+from thorexp.compose import COMPOSITION_ERRORS, explain, job_config, resolved_yaml
+from thorexp.conf_tree import conf_dir, tree_of
 from thorexp.config import HardwareConfig, JobConfig
 from thorexp.config_load import WorkloadKind
 from thorexp.errors import ConfigError, RecordError
 from thorexp.measure.findings import Findings, judge
+from thorexp.measure.foreign import reader_of
 from thorexp.measure.grounds.answers import Lengths
+from thorexp.measure.headings import name_over
 from thorexp.measure.limits import (
     Against,
     Limit,
@@ -33,11 +33,14 @@ from thorexp.measure.published import summary_of
 from thorexp.measure.stats import Distribution
 from thorexp.measure.verdict import Reason, Verdict, from_json, joined, verdict
 from thorexp.prepare import resolve_engine_args
-from thorexp.report import COUNTS, LATENCIES, parse
+from thorexp.report import COUNTS, FOREIGN, LATENCIES, parse
+from thorexp.rooflines import roofline
 from thorexp.rundir import CONFIG, RESULT, VERDICT, RunDir, damaged
 from thorexp.tracking.view import read_config
 
-SAVED = "what `vllm bench serve` prints, whole, or what it saves with --save-result"
+SAVED = (
+    "what `vllm bench serve` prints, whole, or what it saves with --save-result; JSON of GuideLLM, AIPerf or GenAI-Perf"
+)
 JSON = (".json", ".jsonl")
 # What was counted or timed; what was asked for stands in files that are no results, too.
 COUNTED = {key for _, key in COUNTS} - {"max_concurrency", "request_rate"}
@@ -48,16 +51,25 @@ DRAFTED = ("spec_decode_acceptance_length", "spec_decode_num_drafts")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One published result by its name, with what its hardware allows."""
+    """One published result by its name, with what its hardware allows.
+
+    `config`: what it was judged by; `config_yaml`: the same, resolved, as it is kept.
+    """
 
     name: str
     at_once: str
-    hardware: HardwareConfig
+    config: JobConfig
+    config_yaml: str
     summary: Summary
     prefill: Limit | None
     decode: Limit | None
     used: Utilization
     verdict: Verdict
+
+    @property
+    def hardware(self) -> HardwareConfig:
+        """What it was measured on, or is said to be."""
+        return self.config.hardware
 
 
 def file_of(path: Path) -> Path:
@@ -74,14 +86,15 @@ def file_of(path: Path) -> Path:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The results in a file, by vLLM's keys; RecordError when there are none."""
+    """The results in a file, by vLLM's keys, whoever measured them; RecordError when there are none."""
     try:
         text = path.read_text(encoding="utf-8")
-        values = list(_saved(text) if path.suffix in JSON else parse(text))
-    except (OSError, ValueError) as unreadable:
+        values = list(_reports(text)) or list(_saved(text) if _is_json(text, path) else ())
+        listed = [each for value in values for each in (value if isinstance(value, list) else [value])]
+        results = [each for value in listed for each in _in_our_words(value)]
+    except (OSError, ValueError, OverflowError) as unreadable:
         facts = (("where", str(path)), ("says", str(unreadable)), ("try", SAVED))
         raise RecordError("A file of results cannot be read.", *facts) from None
-    results = [each for value in values for each in (value if isinstance(value, list) else [value])]
     if not any(map(_is_result, results)):
         raise RecordError(
             "A file has no result of `vllm bench serve`.",
@@ -91,11 +104,19 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [_in_seconds(each) for each in results]
 
 
+def check_measured(values: Mapping[str, Any], source: Path) -> None:
+    """RecordError for a result of a simulation, which nobody can import as measured."""
+    ours = values.get("thorexp")
+    if isinstance(ours, Mapping) and ours.get("origin") == "simulated":
+        remedy = "results that somebody measured; its own run directory: python -m thorexp.tracking RUN_DIR"
+        raise RecordError("A result was simulated, not measured.", ("where", str(source)), ("try", remedy))
+
+
 def judge_one(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Judged:
     """One result; ConfigError when nobody says of which model it is, RecordError when it lacks a number."""
     run_dir = RunDir(path.parent) if path.name == RESULT and "thorexp" in values else None
     model = _named(values, run_dir)
-    config = _config(model, typed, path)
+    config, config_yaml = _config(model, typed, path)
     summary = _summary(values, config, path)
     limits = roofline(config, {arg.name: arg.value for arg in resolve_engine_args(config, frozenset())})
     prefill, decode = _limits(summary, limits, config)
@@ -116,13 +137,19 @@ def judge_one(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Ju
     return Judged(
         name=model or config.model.name,
         at_once=_word(values.get("max_concurrency")),
-        hardware=config.hardware,
+        config=config,
+        config_yaml=config_yaml,
         summary=summary,
         prefill=prefill,
         decode=decode,
         used=used,
         verdict=verdict(joined((*_recorded(run_dir), *own.reasons, *own.accepted)), config.verdict.accept),
     )
+
+
+def imported(judged: Judged) -> Judged:
+    """Marked as measured by others."""
+    return replace(judged, verdict=replace(judged.verdict, origin="imported"))
 
 
 def _recorded(run_dir: RunDir | None) -> tuple[Reason, ...]:
@@ -205,15 +232,14 @@ def _named(values: Mapping[str, Any], run_dir: RunDir | None) -> str:
     return str(configured or values.get("model") or values.get("model_id") or "")
 
 
-def _config(model: str, typed: Sequence[str], path: Path) -> JobConfig:
+def _config(model: str, typed: Sequence[str], path: Path) -> tuple[JobConfig, str]:
     named = any(word.startswith("model=") for word in typed)
     overrides = [*typed] if named else [f"model={_model_of(model, path)}", *typed]
-    register()
-    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        try:
-            return job_config(compose("config", overrides))
-        except COMPOSITION_ERRORS as wrong:
-            raise explain(wrong) from None
+    try:
+        tree = tree_of(overrides)
+        return job_config(tree), resolved_yaml(tree)
+    except COMPOSITION_ERRORS as wrong:
+        raise explain(wrong) from None
 
 
 def _model_of(said: str, path: Path) -> str:
@@ -228,6 +254,25 @@ def _model_of(said: str, path: Path) -> str:
         ("where", str(path)),
         ("try", "model=qwen3_32b_awq, or another of `python -m thorexp --help`"),
     )
+
+
+def _is_json(text: str, path: Path) -> bool:
+    """By its name, or its first sign."""
+    return path.suffix in JSON or text.lstrip().startswith(("{", "["))
+
+
+def _reports(text: str) -> Iterator[dict[str, Any]]:
+    """Each that was printed, of the model whose heading it stands under; what one of ours says of its origin, too."""
+    begins = (begin.start() for begin in re.finditer(r"=+ Serving Benchmark Result =+", text))
+    for begin, values in zip(begins, parse(text), strict=True):
+        name, simulated = name_over(text, begin), text[:begin].rstrip().endswith(FOREIGN["simulated"])
+        said = {"model_id": name, "thorexp": {"origin": "simulated"} if simulated else None}
+        yield {key: value for key, value in said.items() if value is not None} | values
+
+
+def _in_our_words(value: Any) -> Iterator[Any]:
+    reader = reader_of(value)
+    yield from [value] if reader is None else reader(value)
 
 
 def _saved(text: str) -> Iterator[Any]:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from thorexp.measure.metrics import Summary
 from thorexp.measure.plan import json_number
 from thorexp.measure.stats import Distribution, percentile_word
-from thorexp.measure.verdict import Reason, Verdict
+from thorexp.measure.verdict import Origin, Reason, Verdict
 
 Scalar: TypeAlias = float | int | str | None
 Extra: TypeAlias = Scalar | tuple[str, ...] | list[str] | Mapping[str, Mapping[str, Scalar]]
@@ -26,6 +26,10 @@ OURS = f"{' thorexp ':=^{WIDTH}}"
 JUDGED = f"{' verdict ':=^{WIDTH}}"
 FOOT = "=" * WIDTH
 ABSENT = "-"
+FOREIGN: Mapping[Origin, str] = {  # above the title of what we did not measure
+    "simulated": "SIMULATED: nothing of this was measured",
+    "imported": "IMPORTED: measured by others",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,12 @@ COUNTS = (
 
 
 def render(result: Result) -> str:
-    """The report as a terminal shows it. A metric without a sample has no section."""
+    """The report as a terminal shows it, below a line that says so when it was not measured.
+
+    A metric without a sample has no section.
+    """
     values = _counts(result)
-    lines = [TITLE]
+    lines = [*_foreign(result.verdict), TITLE]
     peak = values["max_concurrent_requests"]
     values["max_concurrent_requests"] = None if peak is None else float(peak)  # vLLM prints this count as 9.00
     lines += [_line(f"{label}:", values[key]) for label, key in COUNTS if _shown(values[key])]
@@ -101,12 +108,17 @@ def render(result: Result) -> str:
 
 
 def verdict_lines(verdict: Verdict) -> Iterator[str]:
-    """The standing, then each reason with what it touches, its evidence and what to try."""
-    yield verdict.standing
+    """Origin and standing, then each reason with what it touches, its evidence and what to try."""
+    yield verdict.words
     for reason in verdict.reasons:
         yield from _reason_lines(reason, f"{reason.standing} {', '.join(reason.metrics)}")
     for reason in verdict.accepted:
         yield from _reason_lines(reason, "accepted")
+
+
+def _foreign(verdict: Verdict | None) -> Iterator[str]:
+    if verdict is not None and verdict.origin in FOREIGN:
+        yield FOREIGN[verdict.origin]
 
 
 def _reason_lines(reason: Reason, standing: str) -> Iterator[str]:
@@ -260,7 +272,8 @@ def _judged(verdict: Verdict | None) -> dict[str, Any]:
     """By name; `verdict.json` has the rest."""
     if verdict is None:
         return {}
-    return {"verdict": verdict.standing, "reasons": [reason.name for reason in verdict.reasons]}
+    names = [reason.name for reason in verdict.reasons]
+    return {"verdict": verdict.standing, "origin": verdict.origin, "reasons": names}
 
 
 def _plain(extra: Extra) -> Any:

@@ -18,8 +18,8 @@ class SweepRecord:
     """A sweep, from its beginning on. `points`: the digests of all that it was asked for.
 
     `command` as typed last; times in Unix seconds, `ended_at` absent until it has ended. `finished` and `failed`
-    count jobs: repeats of a point are several. `directory` holds its files; the jobs' directories below it have
-    records of their own.
+    count jobs: repeats of a point are several. `origin`: of all of its results, absent where they have several.
+    `directory` holds its files; the jobs' directories below it have records of their own.
     """
 
     id: str
@@ -30,6 +30,7 @@ class SweepRecord:
     ended_at: float | None = None
     finished: int = 0
     failed: int = 0
+    origin: str | None = None
 
     def write(self) -> None:
         """Put it into its directory, whole."""

@@ -1,8 +1,7 @@
 """What backs the numbers of a load: verdict, use of the hardware, energy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from thorexp.capacity import roofline
 from thorexp.found import findings
 from thorexp.left import Left
 from thorexp.measure.energy import Energy, energy_of
@@ -19,6 +18,7 @@ from thorexp.measure.power import Power, power_of
 from thorexp.measure.reuse import Reuse, reuse_of
 from thorexp.measure.verdict import Verdict
 from thorexp.prepare import PreparedJob
+from thorexp.rooflines import roofline
 from thorexp.watching import gpus_of
 
 
@@ -49,7 +49,7 @@ def trust(job: PreparedJob, left: Left) -> Trust:
     power, energy = _energy(job, left)
     found = findings(job, left, limits, reuse, used, power)
     return Trust(
-        verdict=judge(found, job.config.verdict),
+        verdict=replace(judge(found, job.config.verdict), origin=left.origin),
         utilization=used,
         reusable_tokens=None if reuse is None else reuse.total,
         power=power,

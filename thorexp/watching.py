@@ -114,6 +114,23 @@ class Watch:
         return False
 
 
+class Unwatched:
+    """For a server that is simulated: this machine is not the board, and its sensors tell of something else."""
+
+    def __enter__(self) -> "Unwatched":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Nothing was begun."""
+
+    def rest(self) -> None:
+        """Not waited for."""
+
+    def end(self) -> Watched:
+        """Nothing was seen."""
+        return Watched()
+
+
 def is_other_machine(match: str | None) -> bool | None:
     """Whether this machine is not the one that a hardware config describes; absent for one that cannot be told."""
     return None if match is None else re.search(match, identity().description) is None

@@ -69,3 +69,21 @@ def test_a_deadline_that_is_not_there_yet_is_looked_for_in_time() -> None:
     assert 2.0 == look_again_s(only_the_end, 3 * S, ALL)
     assert 1.0 == look_again_s(only_the_end, 62 * S, ALL)
     assert 2.0 == look_again_s(None, 3 * S, replace(NONE, idle_s=2.0))
+
+
+def test_a_faster_server_is_waited_for_by_its_own_time() -> None:
+    """20 times as fast: 10, 2 and 60 s of it are that much less; to connect takes what it takes."""
+    waits = replace(ALL, connect_s=5.0)
+    assert Timeouts(5.0, 10.0 / 20, 2.0 / 20, 60.0 / 20, speedup=20.0) == waits.faster(20.0)
+
+
+def test_no_limit_is_none_of_a_faster_server() -> None:
+    """It may take as long as it takes."""
+    assert due(an_exchange(), NONE.faster(20.0)) is None
+
+
+def test_a_limit_is_told_as_it_was_typed() -> None:
+    """Half a second of ours is the ten of the server's."""
+    found = due(an_exchange(), ALL.faster(20.0))
+    assert found is not None
+    assert (5 * S + S // 2, FIRST) == (found.at_ns, found.words)

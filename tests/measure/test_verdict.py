@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thorexp.measure.verdict import Reason, Standing, Verdict, from_json, verdict
+from thorexp.measure.verdict import Origin, Reason, Standing, Verdict, from_json, verdict
 
 STANDINGS: tuple[Standing, ...] = ("VALID", "SUSPECT", "INVALID")
+ORIGINS: tuple[Origin, ...] = ("measured", "simulated", "imported")
 
 reasons = st.builds(
     Reason,
@@ -144,10 +145,31 @@ def test_json_says_the_standing() -> None:
     assert "INVALID" == verdict([a_reason(), a_reason("b", "INVALID")]).as_json()["standing"]
 
 
-@given(st.lists(reasons), st.lists(reasons))
-def test_json_gives_a_verdict_back(reasons: list[Reason], accepted: list[Reason]) -> None:
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [("measured", "INVALID"), ("simulated", "SIMULATED, INVALID"), ("imported", "IMPORTED, INVALID")],
+)
+def test_the_words_say_an_origin_that_is_not_our_measuring(origin: Origin, words: str) -> None:
+    """Before the standing, which stays bare."""
+    found = verdict([a_reason("a", "INVALID")], origin=origin)
+    assert (words, "INVALID") == (found.words, found.standing)
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_a_reason_more_leaves_the_origin(origin: Origin) -> None:
+    """What is simulated stays so, whatever speaks against it."""
+    assert origin == verdict([], origin=origin).with_reason(a_reason()).origin
+
+
+def test_a_verdict_without_an_origin_is_on_a_measured_result() -> None:
+    """Nothing else was there when such records were written."""
+    assert "measured" == from_json({"standing": "VALID", "reasons": [], "accepted": []}).origin
+
+
+@given(st.lists(reasons), st.lists(reasons), st.sampled_from(ORIGINS))
+def test_json_gives_a_verdict_back(reasons: list[Reason], accepted: list[Reason], origin: Origin) -> None:
     """Through text, whatever its words are."""
-    said = Verdict(tuple(reasons), tuple(accepted))
+    said = Verdict(tuple(reasons), tuple(accepted), origin)
     assert said == from_json(json.loads(json.dumps(said.as_json())))
 
 
@@ -161,6 +183,8 @@ def test_json_gives_a_verdict_back(reasons: list[Reason], accepted: list[Reason]
         {"reasons": ["drift"], "accepted": []},
         {"reasons": [{"metrics": [], "name": "drift"}], "accepted": []},
         {"reasons": [{**asdict(a_reason()), "more": 1}], "accepted": []},
+        {"reasons": [], "accepted": [], "origin": "guessed"},
+        {"reasons": [], "accepted": [], "origin": None},
     ],
 )
 def test_what_is_no_verdict_is_refused(values: dict[str, Any]) -> None:

@@ -93,3 +93,38 @@ def test_the_mean_time_in_the_servers_queue() -> None:
 def test_without_a_request_there_is_no_mean(queue: Spent | None) -> None:
     """Neither where it is not counted nor where nothing went through it."""
     assert EngineCounters(queue=queue).mean_queue_ms is None
+
+
+SIMULATED = "thorexp_sim_busy_seconds_total 8.0\nthorexp_sim_late_seconds_total 2.0\n"
+
+
+def test_a_simulation_counts_its_own_time() -> None:
+    """Seconds of its steps, and by how much they were late."""
+    assert EngineCounters(busy_s=8.0, late_s=2.0) == counters(SIMULATED)
+
+
+def test_the_time_of_a_simulated_load_is_a_difference() -> None:
+    """8 - 3 s of steps, 2 - 1 s late."""
+    page = counters(SIMULATED)
+    assert page is not None
+    assert EngineCounters(busy_s=8.0 - 3.0, late_s=2.0 - 1.0) == page - EngineCounters(busy_s=3.0, late_s=1.0)
+
+
+def test_how_late_a_simulation_was_is_a_share_of_its_steps() -> None:
+    """Two seconds of eight."""
+    assert 2 / 8 == EngineCounters(busy_s=8.0, late_s=2.0).late_share
+
+
+@pytest.mark.parametrize(
+    "counted",
+    [EngineCounters(), EngineCounters(busy_s=0.0, late_s=0.0), EngineCounters(busy_s=8.0), EngineCounters(late_s=2.0)],
+    ids=["no simulation", "no step", "lateness not counted", "steps not counted"],
+)
+def test_what_had_no_step_was_not_late(counted: EngineCounters) -> None:
+    """Absent, not zero."""
+    assert counted.late_share is None
+
+
+def test_a_simulation_that_was_in_time_is_late_by_nothing() -> None:
+    """Zero is a share."""
+    assert 0.0 == EngineCounters(busy_s=8.0, late_s=0.0).late_share

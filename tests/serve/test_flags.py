@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from thorexp.errors import ConfigError
-from thorexp.serve.flags import known_flags
+from thorexp.serve.flags import known_flags, shipped_flags
 
 FAKE = Path(__file__).parents[1] / "fake_vllm.py"
 
@@ -88,10 +88,10 @@ def test_a_damaged_cache_is_asked_anew(tmp_path: Path) -> None:
 
 
 def test_a_command_that_is_not_there_is_refused_with_the_ways_on(tmp_path: Path) -> None:
-    """The error names server.command, how to install, and attaching instead."""
+    """The error names server.command, how to install, attaching instead, and simulating."""
     with pytest.raises(ConfigError) as error:
         known_flags(("no-such-vllm", "serve"), tmp_path)
-    for word in ("'no-such-vllm'", "server.command", "pip install", "server=attach"):
+    for word in ("'no-such-vllm'", "server.command", "pip install", "server=attach", "server=sim"):
         assert word in str(error.value)
 
 
@@ -109,3 +109,11 @@ def test_a_vllm_that_breaks_is_refused_with_its_last_line(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="does not say which flags") as error:
         known_flags((str(broken), "serve"), tmp_path)
     assert "ImportError: libcuda.so.1" in str(error.value)
+
+
+def test_flags_that_are_shipped_are_those_of_a_whole_vllm() -> None:
+    """With its version; both forms of a switch, and no prose."""
+    known = shipped_flags()
+    assert ("0.32", None) == (known.version, known.torch)
+    assert {"--max-num-seqs", "--enable-prefix-caching", "--no-enable-prefix-caching", "--host"} < known.flags
+    assert set() == {flag for flag in known.flags if not flag.startswith("--")}

@@ -10,11 +10,12 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from tests.records import BELIEVED
-from thorexp.app import conf_dir, register
+from thorexp.baseline import shipped
 from thorexp.capacity import Capacity
+from thorexp.conf_tree import conf_dir, register
 from thorexp.config import SweepConfig, TrackingConfig
 from thorexp.measure.roofline import Fit
-from thorexp.measure.verdict import Reason, Thresholds, Verdict
+from thorexp.measure.verdict import Origin, Reason, Thresholds, Verdict
 from thorexp.rundir import CONFIG, RESULT, VERDICT, Record, RunDir
 from thorexp.sweep.jobs import ComposedJob
 from thorexp.sweep.summary import Point
@@ -45,11 +46,13 @@ JOB = ComposedJob(
     server="server of a",
     subdir="a_high",
     needs=Capacity(fit=None, floor_s=None),
+    forecast=None,
     refused=None,
     unchecked=False,
     sweep=SWEEP,
     tracking=TrackingConfig(False, "", "", ""),
     believed=BELIEVED,
+    baseline=shipped("none"),
     dry_run=False,
 )
 FINISHED = Record(
@@ -101,6 +104,7 @@ def a_point(
     reasons: tuple[Reason, ...] = (),
     believed: Thresholds = BELIEVED,
     now: Thresholds | None = None,
+    origin: Origin = "measured",
 ) -> Point:
     """A job that finished with this result, VALID without reasons, kept in a directory of its own.
 
@@ -109,7 +113,7 @@ def a_point(
     path = folder / str(sum(1 for _ in folder.iterdir()))
     run_dir = a_run_dir(path, "p")
     run_dir.write_json(RESULT, dict(result))
-    run_dir.write_json(VERDICT, Verdict(reasons).as_json() | {"thresholds": asdict(believed)})
+    run_dir.write_json(VERDICT, Verdict(reasons, origin=origin).as_json() | {"thresholds": asdict(believed)})
     return Point(overrides, base or " ".join(overrides), path, "finished", believed=now)
 
 

@@ -1,5 +1,6 @@
 """How long a sweep will take."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.records import a_record, a_summary
 from tests.sweep.makers import FINISHED, SWEEP, a_job, a_run_dir
 from thorexp.capacity import Capacity
+from thorexp.prediction import Forecast
 from thorexp.rundir import RECORD, RunDir
 from thorexp.sweep.estimate import Estimate, History, history, measure_time, pace_of, sweep_time
 
@@ -114,6 +117,7 @@ def test_no_job_takes_no_time() -> None:
         (Estimate(2 * 3600 + 5 * 60, at_least=False), "about 2 h 5 min"),
         (Estimate(0.0, at_least=True), "not known"),
         (Estimate(0.0, at_least=False), "about 0 s"),
+        (Estimate(8.4, at_least=False, simulated=True), "about 8 s~"),
     ],
 )
 def test_an_estimate_says_how_sure_it_is(estimate: Estimate, words: str) -> None:
@@ -169,3 +173,67 @@ def test_a_repeat_that_ended_adds_to_what_is_known(
     """Of its own point and of its base; what it does not tell stays as it was."""
     known = History({"p": 60.0}, {"a": 100.0}).and_also(replace(FINISHED, point="p1", **record), "p")
     assert History(measures, starts) == known
+
+
+FORECAST = Forecast(40.0, a_summary(a_record()))
+
+
+def test_a_point_that_was_never_measured_takes_as_long_as_it_is_simulated() -> None:
+    """Neither its floor nor the pace of others is as near."""
+    job = a_job("p", needs=floor(10.0), forecast=FORECAST)
+    assert 2 * [Estimate(40.0, at_least=False, simulated=True)] == [
+        measure_time(job, NOTHING, pace) for pace in (None, 3.0)
+    ]
+
+
+def test_what_was_measured_stands_before_what_is_simulated() -> None:
+    """It is the nearer one."""
+    assert Estimate(90.0, at_least=False) == measure_time(a_job("p", forecast=FORECAST), measured(p=90.0), pace=None)
+
+
+def test_a_sweep_takes_its_simulated_loads_and_its_server_starts() -> None:
+    """One load of 60 s that was measured, one of 40 that is simulated, and one start."""
+    jobs = [a_job("p"), a_job("q", forecast=FORECAST)]
+    assert Estimate(60 + 40 + 100, at_least=False, simulated=True) == sweep_time(
+        jobs, History({"p": 60.0}, {"a": 100.0})
+    )
+
+
+def test_a_simulated_server_says_nothing_of_how_long_one_takes_to_start(tmp_path: Path) -> None:
+    """It loads no weights; its load counts for the same point, which is simulated again."""
+    simulated = {**FINISHED.tags, "origin": "simulated"}
+    a_run_dir(tmp_path / "sweep" / "0", "p", measure_s=60.0, server_start_s=1.0, tags=simulated)
+    assert History({"p": 60.0}, {}) == history(tmp_path)
+
+
+def test_a_simulated_repeat_says_nothing_of_how_long_a_server_takes_to_start() -> None:
+    """What was known stays so."""
+    record = replace(FINISHED, server_start_s=1.0, tags={**FINISHED.tags, "origin": "simulated"})
+    assert History({}, {"a": 100.0}) == History({}, {"a": 100.0}).and_also(record, "p")
+
+
+def test_what_is_simulated_faster_takes_that_much_less() -> None:
+    """Forty seconds twenty times as fast; of a floor of ten a half."""
+    known, unknown = (a_job("p", needs=floor(10.0), forecast=each, speedup=20.0) for each in (FORECAST, None))
+    assert Estimate(40.0 / 20, at_least=False, simulated=True) == measure_time(known, NOTHING, pace=None)
+    assert Estimate(10.0 / 20, at_least=True) == measure_time(unknown, NOTHING, pace=None)
+
+
+def test_a_prediction_takes_no_time() -> None:
+    """Whatever its load would take."""
+    job = a_job("p", needs=floor(10.0), speedup=math.inf)
+    assert Estimate(0.0, at_least=False) == measure_time(job, NOTHING, pace=None)
+
+
+def test_a_sweep_does_not_wait_for_what_loads_no_model() -> None:
+    """Two predictions, and a model that never started here."""
+    assert Estimate(0.0, at_least=False) == sweep_time(
+        [a_job(name, simulated=True, speedup=math.inf) for name in "pq"], NOTHING
+    )
+
+
+def test_what_was_simulated_sets_no_pace() -> None:
+    """Neither of what is to be measured, nor of what is simulated: a pace of the clock is none of a board's."""
+    jobs = [a_job(name, needs=floor(10.0), simulated=True, speedup=20.0) for name in "pq"]
+    assert pace_of(jobs, measured(p=1.0)) is None
+    assert Estimate(10.0 / 20, at_least=True) == measure_time(jobs[1], measured(p=1.0), pace=3.0)

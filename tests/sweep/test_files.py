@@ -10,7 +10,7 @@ import pytest
 
 from tests.records import BELIEVED
 from tests.sweep.makers import CACHED, FEW, MODELS, a_failed_point, a_point, an_unjudged_point
-from thorexp.measure.verdict import Reason
+from thorexp.measure.verdict import Origin, Reason
 from thorexp.sweep.files import as_csv, frontier_html, markdown, text
 from thorexp.sweep.summary import COLUMNS, Point, Row, rows
 
@@ -67,17 +67,28 @@ def test_text_begins_with_its_title_in_one_line(points: tuple[Point, ...]) -> No
     assert title == shown(points, title).splitlines()[0].rstrip()
 
 
-@pytest.mark.parametrize(("reason", "mark"), [(FEW, "?"), (CACHED, "!")], ids=["SUSPECT", "INVALID"])
-def test_text_of_thors_table_fits_100_columns(tmp_path: Path, reason: Reason, mark: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "origin", "mark", "word"),
+    [
+        (FEW, "measured", "?", "SUSPECT"),
+        (CACHED, "measured", "!", "INVALID"),
+        (FEW, "simulated", "~?", "sim SUSPECT"),
+        (CACHED, "imported", "!", "imp INVALID"),
+    ],
+    ids=["SUSPECT", "INVALID", "simulated", "imported"],
+)
+def test_text_of_thors_table_fits_100_columns(
+    tmp_path: Path, reason: Reason, origin: Origin, mark: str, word: str
+) -> None:
     """Seven models with the longest names by two loads, with times of minutes, all in doubt, and nothing is cut."""
     numbers = {column.key: 123_456.78 for column in COLUMNS} | {"output_throughput": 12_345.67}
     doubt = replace(reason, metrics=("all",))
     seed = [(f"model={model}", f"load={load}") for model in THOR_SEED for load in ("high", "low")]
-    said = shown(tuple(a_point(tmp_path, *words, result=numbers, reasons=(doubt,)) for words in seed))
+    said = shown(tuple(a_point(tmp_path, *words, result=numbers, reasons=(doubt,), origin=origin) for words in seed))
     lines = [line for line in said.splitlines() if line[0] in "┏┃┡│└"]
     assert (14, 14) == (len(seed), said.count(f"│12345.67{mark}"))
     assert 6 * 14 == said.count(f"│123456.78{mark}")
-    assert 14 == sum(line.endswith(f"│{reason.standing}│") for line in lines)
+    assert 14 == sum(line.endswith(f"│{word}│") for line in lines)
     assert max(map(len, lines)) <= 100
     assert "…" not in said
 
@@ -183,7 +194,7 @@ def test_csv_has_what_is_accepted_beside_what_counts(accepting: tuple[Point, ...
     """By name, empty without."""
     expected = [("VALID", "", "few_samples"), ("VALID", "", ""), ("INVALID", "prefix_cache_hits", "few_samples")]
     assert expected == [(row["verdict"], row["reasons"], row["accepted"]) for row in csv_rows(accepting)]
-    assert as_csv(table(accepting)).startswith("point,state,repeats,verdict,reasons,accepted,output_throughput,")
+    assert as_csv(table(accepting)).startswith("point,state,repeats,verdict,origin,reasons,accepted,output_throughput,")
 
 
 def test_csv_has_several_that_are_accepted_in_one_cell(tmp_path: Path) -> None:
@@ -218,6 +229,105 @@ def test_answers_of_other_lengths_are_said(tmp_path: Path, said_by: str) -> None
 def test_nothing_to_judge_needs_no_explanation(said_by: str) -> None:
     """Where every point failed."""
     assert "INVALID" not in said_of((a_failed_point("load=a"),), said_by)
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> tuple[Point, ...]:
+    """Of each origin one that is VALID and one that is not, and another that was measured; each is as fast to begin."""
+    doubt = replace(FEW, metrics=("throughput",))
+    found: tuple[tuple[str, Origin, float, tuple[Reason, ...]], ...] = (
+        ("a", "simulated", 70.0, ()),
+        ("b", "simulated", 60.0, (doubt,)),
+        ("c", "measured", 50.0, ()),
+        ("d", "measured", 40.0, ()),
+        ("e", "imported", 30.0, (doubt,)),
+        ("f", "imported", 20.0, ()),
+    )
+    return tuple(
+        a_point(tmp_path, f"load={name}", result={**FAST, "output_throughput": rate}, reasons=reasons, origin=origin)
+        for name, origin, rate, reasons in found
+    )
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> tuple[Point, ...]:
+    """Two, of which the faster is SUSPECT, and one that failed."""
+    doubt = replace(FEW, metrics=("ttft",))
+    return (
+        a_point(tmp_path, "load=a", result=FAST, reasons=(doubt,), origin="simulated"),
+        a_point(tmp_path, "load=b", result=SLOW, origin="simulated"),
+        a_failed_point("load=c"),
+    )
+
+
+SIMULATED = "sim: simulated, nothing was measured\n"
+IMPORTED = "imp: imported, measured by others\n"
+
+
+def test_text_says_the_origin_before_the_standing(foreign: tuple[Point, ...]) -> None:
+    """In short; of what was measured the standing alone."""
+    lines = [cells(line) for line in shown(foreign).splitlines() if line.startswith("│")]
+    assert ["sim VALID", "sim SUSPECT", "VALID", "VALID", "imp SUSPECT", "imp VALID"] == [line[8] for line in lines]
+
+
+def test_text_marks_what_is_simulated(foreign: tuple[Point, ...]) -> None:
+    """Before the mark of its standing; and only what was measured is the best of several, whoever has the same number.
+
+    What is imported has no mark of its own.
+    """
+    lines = [cells(line) for line in shown(foreign).splitlines() if line.startswith("│")]
+    assert ["70.00~", "60.00~?", "50.00*", "40.00", "30.00?", "20.00"] == [line[1] for line in lines]
+    assert ["90.50~", "90.50~", "90.50*", "90.50*", "90.50", "90.50"] == [line[2] for line in lines]
+
+
+def test_text_marks_the_best_of_what_is_all_simulated(simulated: tuple[Point, ...]) -> None:
+    """Behind the mark that it is simulated; what is no number has none."""
+    lines = [cells(line) for line in shown(simulated).splitlines() if line.startswith("│")]
+    assert ["300.00~*", "90.50~?", "-"] == lines[0][1:4]
+    assert ["100.00~", "30.25~", "-"] == lines[1][1:4]
+    assert ["failed", "-", "-"] == lines[2][1:4]
+
+
+def test_text_explains_origins_before_all_else_below_the_table(foreign: tuple[Point, ...]) -> None:
+    """A line each, and the mark of what is simulated with the others."""
+    remarks = shown(foreign).partition("┘\n")[2]
+    assert remarks.startswith(f"{SIMULATED}{IMPORTED}~ simulated, * best of several (of measured ones, ")
+
+
+def test_text_explains_only_origins_that_are_there(tmp_path: Path, points: tuple[Point, ...]) -> None:
+    """Imported results have no mark that would need it."""
+    imported = a_point(tmp_path, "model=c", "load=low", result=SLOW, origin="imported")
+    assert f"┘\n{IMPORTED}{EXPLAINED}" in shown((*points, imported))
+
+
+def test_text_of_what_was_measured_explains_no_origin(points: tuple[Point, ...]) -> None:
+    """Its remarks begin with the marks that it has."""
+    assert f"┘\n{EXPLAINED}" in shown(points)
+
+
+def test_markdown_has_the_origin_in_full(foreign: tuple[Point, ...]) -> None:
+    """So that no remark need explain it; in bold is only what was measured."""
+    said = markdown(table(foreign), "a title")
+    lines = [cells(line, "|") for line in said.splitlines()[4:10]]
+    assert ["SIMULATED, VALID", "SIMULATED, SUSPECT", "VALID", "VALID", "IMPORTED, SUSPECT", "IMPORTED, VALID"] == [
+        line[8] for line in lines
+    ]
+    assert ["70.00~", "60.00~?", "**50.00**", "40.00", "30.00?", "20.00"] == [line[1] for line in lines]
+    assert (False, False) == (SIMULATED in said, IMPORTED in said)
+
+
+def test_csv_has_the_origin_beside_the_bare_verdict(foreign: tuple[Point, ...]) -> None:
+    """In a column of its own."""
+    assert [("VALID", "simulated"), ("SUSPECT", "simulated"), ("VALID", "measured")] == [
+        (row["verdict"], row["origin"]) for row in csv_rows(foreign)[:3]
+    ]
+    assert as_csv(table(foreign)).startswith("point,state,repeats,verdict,origin,reasons,accepted,output_throughput,")
+
+
+def test_csv_of_what_failed_has_no_origin() -> None:
+    """There is no number to be from anywhere."""
+    (row,) = csv_rows((a_failed_point("load=a"),))
+    assert "" == row["origin"]
 
 
 def test_csv_has_verdict_and_reasons(doubted: tuple[Point, ...]) -> None:
@@ -377,6 +487,43 @@ def test_the_frontiers_line_leaves_out_what_is_invalid(tmp_path: Path) -> None:
     assert '"x":[50.0,25.0],"y":[200.0,300.0]' in data
     assert '"x":[25.0,50.0,100.0],"y":[300.0,200.0,900.0]' in data
     assert '"symbol":["circle","circle-open","x"]' in data
+
+
+def test_the_frontier_tells_origins_apart(foreign: tuple[Point, ...]) -> None:
+    """A trace each: diamonds were simulated, squares are of others, hollow what is SUSPECT; and in words on hover."""
+    data = plot(foreign).rpartition("Plotly.newPlot(")[2]
+    words = ['"VALID","VALID"', '"simulated VALID","simulated SUSPECT"', '"imported SUSPECT","imported VALID"']
+    assert [f'"hovertext":[{each}]' for each in words] == re.findall(r'"hovertext":\[[^\]]*\]', data)
+    symbols = ['"circle","circle"', '"diamond","diamond-open"', '"square-open","square"']
+    assert [f'"symbol":[{each}]' for each in symbols] == re.findall(r'"symbol":\[[^\]]*\]', data)
+
+
+@pytest.mark.parametrize(("origin", "symbol"), [("simulated", "diamond-x-open"), ("imported", "square-x-open")])
+def test_what_is_invalid_is_crossed_in_its_own_shape(tmp_path: Path, origin: Origin, symbol: str) -> None:
+    """Neither a measured one, nor one to be believed."""
+    doubt = replace(CACHED, metrics=("all",))
+    point = a_point(tmp_path, "load=a", result=FAST, reasons=(doubt,), origin=origin)
+    assert f'"symbol":["{symbol}"]' in plot((point,))
+
+
+def test_the_frontiers_line_joins_what_was_measured(foreign: tuple[Point, ...]) -> None:
+    """Two simulated points are beyond it; 1000 / 40 ms are 25 tokens/s for a user."""
+    data = plot(foreign).rpartition("Plotly.newPlot(")[2]
+    assert '"x":[25.0],"y":[50.0]' in data
+
+
+def test_the_frontier_of_what_is_all_simulated_has_a_line(simulated: tuple[Point, ...]) -> None:
+    """It is of one origin."""
+    data = plot(simulated).rpartition("Plotly.newPlot(")[2]
+    assert '"x":[50.0,25.0],"y":[100.0,300.0]' in data
+
+
+def test_the_frontier_of_what_is_all_simulated_says_so(
+    simulated: tuple[Point, ...], foreign: tuple[Point, ...]
+) -> None:
+    """In its title, as one of several origins does not."""
+    titles = tuple('"text":"simulated: a sweep"' in plot(points) for points in (simulated, foreign))
+    assert (True, False) == titles
 
 
 @pytest.mark.parametrize("word", ["throughput", "tpot"])

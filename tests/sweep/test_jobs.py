@@ -1,5 +1,6 @@
 """The jobs of a sweep, composed before any of them runs."""
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -179,3 +180,34 @@ def test_a_job_in_the_directory_of_another_ones_record_is_refused(tmp_path: Path
 def test_a_job_may_be_measured_again_in_its_own_directory(tmp_path: Path) -> None:
     """By force, with sweep.resume=false."""
     check_apart((a_job("p", subdir="0"),), tmp_path, {"p": a_run_dir(tmp_path / "0", "p")})
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_dry_run_is_forecast(dry: bool) -> None:
+    """And no other: to simulate takes longer than to plan."""
+    words = ("server=sim", f"dry_run={str(dry).lower()}")
+    (job,) = with_repeats(a_tree(*words), 0, words)
+    assert dry == (job.forecast is not None)
+
+
+def test_a_job_has_the_baseline_that_it_was_given() -> None:
+    """None, unless one is chosen."""
+    names = [with_repeats(a_tree(*words), 0, words)[0].baseline.name for words in ((), ("baseline=thor_blog_2025_10",))]
+    assert ["none", "thor_blog_2025_10"] == names
+
+
+@pytest.mark.parametrize(
+    ("words", "speedup"),
+    [
+        ((), 1.0),
+        (("server.speedup=20",), 1.0),
+        (("server=sim",), 1.0),
+        (("server=sim", "server.speedup=20"), 20.0),
+        (("predict=true",), math.inf),
+    ],
+    ids=["vLLM", "vLLM, at no pace", "simulated", "simulated faster", "predicted"],
+)
+def test_a_job_knows_how_fast_its_time_passes(words: tuple[str, ...], speedup: float) -> None:
+    """A server's as ours does, a prediction's at once."""
+    (job,) = with_repeats(a_tree(*words), 0, words)
+    assert speedup == job.speedup

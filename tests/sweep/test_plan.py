@@ -1,15 +1,19 @@
 """What a sweep will do, before it does any of it."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.records import MS, a_failure, a_record, a_summary
 from tests.sweep.makers import MODELS, WITHOUT_VLLM, a_job, needing
 from tests.test_compose import a_tree
 from thorexp.capacity import Capacity
 from thorexp.compose import job_config
 from thorexp.errors import ConfigError
+from thorexp.measure.metrics import Slo
+from thorexp.prediction import Forecast
 from thorexp.prepare import prepare
 from thorexp.sweep.estimate import History
 from thorexp.sweep.jobs import ComposedJob
@@ -22,10 +26,15 @@ def a_plan(*jobs: ComposedJob, done: Sequence[str] = (), known: History | None =
     return SweepPlan(jobs, frozenset(done), Path("outputs/now"), known or History({}, {}))
 
 
+def cells(plan: str) -> list[list[str]]:
+    """Of each row; a name that is longer than its column goes on in the next."""
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in plan.splitlines() if line.startswith("│")]
+
+
 def row(plan: SweepPlan, name: str) -> list[str]:
     """The cells of a point, by its name."""
-    (line,) = (line for line in plan.text().splitlines() if line.startswith(f"│ {name} "))
-    return [cell.strip() for cell in line.strip("│").split("│")]
+    (found,) = (each for each in cells(plan.text()) if f"{each[0]} ".startswith(f"{name} "))
+    return found
 
 
 def of_model(model: str, load: str = "high", **changes: object) -> ComposedJob:
@@ -128,7 +137,7 @@ def test_a_table_of_every_model_fits_100_columns() -> None:
     plan = a_plan(*jobs, known=known).text()
     assert max(map(len, plan.splitlines())) <= 100
     assert "…" not in plan
-    assert len(jobs) == plan.count("about 11 h 59 min │")
+    assert len(jobs) == plan.count("│about 11 h 59 min│")
 
 
 def test_a_value_in_brackets_is_shown() -> None:
@@ -144,14 +153,91 @@ def test_a_plan_is_plain_text_wherever_it_is_made(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_job_that_is_no_sweep_has_the_same_table() -> None:
-    """Its model, its load, and what the roofline says of it."""
-    job = prepare(job_config(a_tree(*WITHOUT_VLLM, "load.max_concurrency=1")), frozenset())
-    said = plan_of_one(job)
+    """Its model, its load, and what the roofline says of it, where the simulator knows nothing."""
+    words = (*WITHOUT_VLLM, "load.max_concurrency=1", "quantization.kernels=unknown")
+    said = plan_of_one(prepare(job_config(a_tree(*words)), frozenset()))
     assert "model=qwen3_32b_awq load=high" in said
-    assert "19.3 + 2.1 │ 105.5 │ at least 18 s │ to run" in said
+    assert ["1", "19.3 + 2.1", "105.5", "at least 18 s", "to run"] == cells(said)[0][1:]
 
 
 def test_a_job_that_is_refused_is_so_in_its_table() -> None:
     """The edge raises why."""
     words = (*WITHOUT_VLLM, "model=qwen3_30b_a3b", "hardware=jetson_orin_nx_16gb")
-    assert "│ refused │" in plan_of_one(prepare(job_config(a_tree(*words)), frozenset()))
+    assert "│refused│" in plan_of_one(prepare(job_config(a_tree(*words)), frozenset()))
+
+
+HEADS = ["point", "server", "weights + KV GB", "of GB", "time"]
+
+
+def a_forecast(*, slo: Slo | None = None) -> Forecast:
+    """Of a second: four tokens, the first after 120 ms, then one each 30.5; and one request that fails."""
+    answered = a_record(
+        token_ns=(120 * MS, 150 * MS + 500_000, 181 * MS, 211 * MS + 500_000), output_tokens=4, input_tokens=8
+    )
+    return Forecast(600.0, a_summary(answered, a_failure(), slo=slo))
+
+
+def heads(plan: str) -> list[str]:
+    (line,) = (line for line in plan.splitlines() if line.startswith("┃"))
+    return [cell.strip() for cell in line.strip("┃").split("┃")]
+
+
+def test_a_forecast_has_columns_of_its_own() -> None:
+    """Tokens a second, the medians of TTFT and TPOT in ms, each marked as simulated."""
+    plan = a_plan(of_model("a", forecast=a_forecast()))
+    assert [*HEADS[1:], "tok/s", "TTFT p50", "TPOT p50", "state"] == heads(plan.text())[1:]
+    assert ["4.0~", "120~", "30.5~"] == row(plan, "a")[5:8]
+    assert "~ simulated, nothing was measured; times in ms" in plan.text()
+
+
+def test_a_forecast_has_the_share_that_keeps_the_slo() -> None:
+    """Where there is one: of two requests one fails."""
+    plan = a_plan(of_model("a", forecast=a_forecast(slo=Slo(ttft_ms=200.0))))
+    assert ("in SLO", "50 %~") == (heads(plan.text())[8], row(plan, "a")[8])
+
+
+def test_a_point_without_a_forecast_has_none_beside_one_that_has() -> None:
+    """Absent, not zero."""
+    plan = a_plan(of_model("a", forecast=a_forecast(slo=Slo(ttft_ms=200.0))), of_model("b"))
+    assert 4 * ["-"] == row(plan, "b")[5:9]
+
+
+def test_without_any_forecast_a_plan_says_nothing_of_simulation() -> None:
+    """It has the columns that it always had."""
+    said = a_plan(of_model("a")).text()
+    assert ([*HEADS[1:], "state"], False) == (heads(said)[1:], "~" in said)
+
+
+def test_a_plan_takes_as_long_as_is_forecast() -> None:
+    """600 s, where nothing like it was measured, and nothing else is known."""
+    plan = a_plan(of_model("a", forecast=a_forecast()), known=History({}, {"a": 60.0}))
+    assert "about 10 min~" == row(plan, "a")[4]
+    assert "about 11 min~" in plan.text().splitlines()[0]
+
+
+def test_history_stands_before_a_forecast() -> None:
+    """Two minutes that were measured, whatever is simulated."""
+    plan = a_plan(of_model("a", forecast=a_forecast()), known=History({"a high": 120.0}, {}))
+    assert "about 2 min" == row(plan, "a")[4]
+
+
+def test_a_table_of_forecasts_of_every_model_fits_100_columns() -> None:
+    """With the longest of everything, and nothing cut."""
+    long = a_forecast(slo=Slo(ttft_ms=200.0))
+    jobs = [of_model(model, needs=needing(119.32, 12.15, 131.9), forecast=long) for model in MODELS]
+    plan = a_plan(*jobs).text()
+    assert max(map(len, plan.splitlines())) <= 100
+    assert ("…" in plan, len(jobs)) == (False, plan.count("50 %~"))
+
+
+def test_a_job_that_is_no_sweep_has_its_forecast_too() -> None:
+    """Qwen3-32B-AWQ on a Thor, one at once: 3.2 s to a first token, then 77 ms each, so 129 s with eight warm-ups."""
+    words = (*WITHOUT_VLLM, "load.max_concurrency=1", "slo=mlperf_server")
+    said = plan_of_one(prepare(job_config(a_tree(*words)), frozenset()))
+    assert ["about 2 min~", "9.9~", "3180~", "76.8~", "0 %~", "to run"] == cells(said)[0][4:]
+
+
+def test_a_sweep_of_predictions_starts_no_server() -> None:
+    """Nor does it take a time to speak of."""
+    jobs = [of_model(model, speedup=math.inf) for model in "ab"]
+    assert "2 points: 0 done already, 2 to predict" == a_plan(*jobs).text().splitlines()[0].rstrip()

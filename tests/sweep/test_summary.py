@@ -8,9 +8,9 @@ import pytest
 
 from tests.records import BELIEVED
 from tests.sweep.makers import CACHED, FEW, a_failed_point, a_point, a_run_dir, an_unjudged_point
-from thorexp.measure.verdict import Reason, Standing, Thresholds, Verdict
+from thorexp.measure.verdict import Origin, Reason, Standing, Thresholds, Verdict
 from thorexp.rundir import RunDir
-from thorexp.sweep.summary import COLUMNS, Point, Row, best, rows
+from thorexp.sweep.summary import COLUMNS, Point, Row, best, origin_compared, origins, rows
 
 KEYS = [column.key for column in COLUMNS]
 SUSPECT: Standing = "SUSPECT"
@@ -319,6 +319,71 @@ def test_what_stands_beside_doubted_values_alone_is_not_the_best(tmp_path: Path)
         a_point(tmp_path, "load=b", result={"p99_ttft_ms": 6.0}),
     )
     assert {} == best(table(*points))
+
+
+def of_origins(folder: Path, *found: Origin) -> tuple[Row, ...]:
+    """One row each, by falling throughput: 99 tokens/s, then 98, …"""
+    return table(
+        *(a_point(folder, f"load={i}", result=fast(99.0 - i), origin=origin) for i, origin in enumerate(found))
+    )
+
+
+@pytest.mark.parametrize("origin", ["measured", "simulated", "imported"])
+def test_a_row_is_of_the_origin_of_its_repeats(tmp_path: Path, origin: Origin) -> None:
+    """As their verdicts have it; and so when a reason comes to it, which these disagree for."""
+    (row,) = table(*(a_point(tmp_path, "load=a", result=fast(each), origin=origin) for each in (10.0, 20.0)))
+    assert row.verdict is not None
+    assert (origin, origin, "SUSPECT") == (row.origin, row.verdict.origin, row.verdict.standing)
+
+
+def test_what_nobody_judged_is_measured(tmp_path: Path) -> None:
+    """It is of before there was anything else."""
+    (row,) = table(an_unjudged_point(tmp_path, "load=a", result=fast(10.0)))
+    assert "measured" == row.origin
+
+
+def test_what_failed_adds_no_origin_to_a_table(tmp_path: Path) -> None:
+    """It has no number that could be taken for another's."""
+    simulated = a_point(tmp_path, "load=a", result=fast(10.0), origin="simulated")
+    assert {"simulated"} == origins(table(simulated, a_failed_point("load=b")))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (("simulated", "measured", "imported", "measured"), "measured"),
+        (("simulated", "simulated"), "simulated"),
+        (("imported", "imported"), "imported"),
+        (("simulated", "imported"), None),
+        ((), None),
+    ],
+    ids=str,
+)
+def test_rows_of_one_origin_are_compared(tmp_path: Path, found: tuple[Origin, ...], expected: Origin | None) -> None:
+    """The measured ones, where there are any."""
+    assert expected == origin_compared(of_origins(tmp_path, *found))
+
+
+def test_the_best_is_measured_where_anything_is(tmp_path: Path) -> None:
+    """Of 98 and 97 tokens/s the 98, whatever faster ones were simulated or imported."""
+    found = of_origins(tmp_path, "simulated", "measured", "measured", "imported")
+    assert {"output_throughput": 98.0} == best(found)
+
+
+def test_a_measured_row_alone_is_not_the_best(tmp_path: Path) -> None:
+    """Nor is any of what was not measured beside it."""
+    assert {} == best(of_origins(tmp_path, "simulated", "simulated", "measured"))
+
+
+@pytest.mark.parametrize("origin", ["simulated", "imported"])
+def test_what_is_all_of_one_origin_has_a_best(tmp_path: Path, origin: Origin) -> None:
+    """Simulated rows may be compared with each other."""
+    assert {"output_throughput": 99.0} == best(of_origins(tmp_path, origin, origin))
+
+
+def test_what_is_of_several_origins_has_no_best(tmp_path: Path) -> None:
+    """Where none of it was measured."""
+    assert {} == best(of_origins(tmp_path, "simulated", "simulated", "imported", "imported"))
 
 
 def answering(tokens: int, requests: int = 10, planned: int | None = 1280, inputs: int = 20_480) -> dict[str, Any]:

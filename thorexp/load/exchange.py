@@ -41,6 +41,10 @@ class Exchange:
             self._stream = self._decoded(reads)
         return self._stream
 
+    def answer(self, stream: Stream) -> None:
+        """It was answered by this, which nobody has to decode."""
+        self._stream = stream
+
     def settle(self) -> None:
         """Decode it, and keep of its reads no more than when the first and the last came: bytes take most of the
         memory of a long load.

@@ -115,7 +115,7 @@ async def _play(
         show = None if watch is None else _showing(performance, start_ns, watch, clock)
         if show is not None:
             looks.append(lambda: show(over=False))
-        given_up = await _until_over(performance, watch_lag(lag_ns, held_ns, clock), looks)
+        given_up = await until_over(performance, looks, watch_lag(lag_ns, held_ns, clock))
         end_ns, used_ns = clock(), time.process_time_ns() - used_ns
     if show is not None:
         await asyncio.to_thread(show, over=True)
@@ -131,18 +131,19 @@ async def _play(
     )
 
 
-async def _until_over(
-    performance: Performance, lagging: Coroutine[None, None, None], looks: Sequence[Look]
+async def until_over(
+    performance: Performance, looks: Sequence[Look], *beside: Coroutine[None, None, None]
 ) -> str | None:
-    """Why it was given up; absent when it was played to its end."""
-    playing, lag = asyncio.create_task(performance.play()), asyncio.create_task(lagging)
+    """Why it was given up; absent when it was played to its end. What goes on `beside` it ends with it."""
+    playing, others = asyncio.create_task(performance.play()), [asyncio.create_task(each) for each in beside]
     looking = asyncio.create_task(_look(looks))
+    watched = [playing, looking, *others]
     await asyncio.wait((playing, looking), return_when=asyncio.FIRST_COMPLETED)
     played = playing.done()
-    for task in (playing, lag, looking):
+    for task in watched:
         task.cancel()
-    await asyncio.wait((playing, lag, looking))
-    for task in (playing, lag):
+    await asyncio.wait(watched)
+    for task in (playing, *others):
         if not task.cancelled():
             task.result()
     why = None if looking.cancelled() else looking.result()

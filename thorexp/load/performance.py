@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Protocol
 
 from thorexp.load.backlog import Backlog
-from thorexp.load.client import Client, Clock
+from thorexp.load.client import Clock
 from thorexp.load.conversation import Talk, talks_of
 from thorexp.load.exchange import Exchange
 from thorexp.load.sleep import NS_PER_S, sleep_until
@@ -14,10 +15,17 @@ from thorexp.measure.plan import LoadPlan, Stage
 from thorexp.measure.records import RequestRecord, StageRecord
 
 
+class Sends(Protocol):
+    """Whoever gets an exchange answered."""
+
+    async def send(self, exchange: Exchange) -> None:
+        """Play it to its end. What fails is written into it; only cancellation is raised."""
+
+
 class Performance:
     """`begun` grows by each exchange as it is sent, or found to be impossible."""
 
-    def __init__(self, plan: LoadPlan, target: Target, client: Client, clock: Clock) -> None:
+    def __init__(self, plan: LoadPlan, target: Target, client: Sends, clock: Clock) -> None:
         self._plan = plan
         self._client = client
         self._clock = clock

@@ -21,7 +21,7 @@ class LoadState:
     `total`: absent where it depends on what the server manages. `done`: requests that have ended, the `failed` ones
     among them. `tokens_per_s`: since the look before; absent until the first token. `ttft_ms` and `tpot_ms`: means
     over the requests that last ended well; absent until one has. `over`: whether there is nothing more to come,
-    though not all may be done.
+    though not all may be done. `simulated`: whether no server was measured.
     """
 
     done: int
@@ -31,6 +31,7 @@ class LoadState:
     ttft_ms: float | None
     tpot_ms: float | None
     over: bool = False
+    simulated: bool = False
 
 
 class Onlooker:

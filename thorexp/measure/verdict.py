@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Standing = Literal["VALID", "SUSPECT", "INVALID"]
+Origin = Literal["measured", "simulated", "imported"]  # imported: measured by others
 WORSE: tuple[Standing, ...] = ("VALID", "SUSPECT", "INVALID")
 MARKS: Mapping[Standing, str] = {"VALID": "", "SUSPECT": "?", "INVALID": "!"}  # behind a number in a table
 ALL = "all"  # every metric of a result
@@ -61,18 +62,24 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """On one result: the reasons against it, and those that its user accepts (`verdict.accept`)."""
+    """On one result: the reasons against it, those that its user accepts (`verdict.accept`), and where it is from."""
 
     reasons: tuple[Reason, ...] = ()
     accepted: tuple[Reason, ...] = ()
+    origin: Origin = "measured"
 
     @property
     def standing(self) -> Standing:
         """The worst of its reasons; VALID without any."""
         return _worst(self.reasons)
 
+    @property
+    def words(self) -> str:
+        """The standing; before it the origin, where that is another than our own measuring: `SIMULATED, VALID`."""
+        return self.standing if self.origin == "measured" else f"{self.origin.upper()}, {self.standing}"
+
     def as_json(self) -> dict[str, Any]:
-        """Standing, reasons and what is accepted, as JSON takes it; `from_json` gives it back."""
+        """Standing, reasons, what is accepted and origin, as JSON takes it; `from_json` gives it back."""
         return {"standing": self.standing, **asdict(self)}
 
     def with_reason(self, reason: Reason) -> "Verdict":
@@ -84,13 +91,14 @@ class Verdict:
         return _worst(reason for reason in self.reasons if reason.touches(key))
 
 
-def verdict(reasons: Iterable[Reason], accept: Iterable[str] = ()) -> Verdict:
+def verdict(reasons: Iterable[Reason], accept: Iterable[str] = (), origin: Origin = "measured") -> Verdict:
     """The reasons weighed, the worst first; else in their order."""
     accepted = frozenset(accept)
     ranked = sorted(reasons, key=lambda reason: -WORSE.index(reason.standing))
     return Verdict(
         tuple(reason for reason in ranked if reason.name not in accepted),
         tuple(reason for reason in ranked if reason.name in accepted),
+        origin,
     )
 
 
@@ -104,8 +112,17 @@ def joined(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 
 def from_json(values: Mapping[str, Any]) -> Verdict:
-    """What `as_json` wrote."""
-    return Verdict(*(tuple(map(_reason, values[kind])) for kind in ("reasons", "accepted")))
+    """What `as_json` wrote; measured where it says no origin."""
+    reasons, accepted = (tuple(map(_reason, values[kind])) for kind in ("reasons", "accepted"))
+    return Verdict(reasons, accepted, origin_of(values))
+
+
+def origin_of(values: Mapping[str, Any]) -> Origin:
+    """What a record says under "origin"; measured where it says nothing, KeyError for a word that is no origin."""
+    origin: Origin = values.get("origin", "measured")
+    if origin not in get_args(Origin):
+        raise KeyError(origin)
+    return origin
 
 
 def _reason(values: Mapping[str, Any]) -> Reason:

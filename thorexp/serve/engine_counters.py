@@ -28,7 +28,7 @@ class Spent:
         return Spent(self.sum_s - earlier.sum_s, self.count - earlier.count)
 
 
-Count = TypeVar("Count", int, Spent)
+Count = TypeVar("Count", int, float, Spent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ class EngineCounters:
     `queue`: waiting for the scheduler, up to the first time a request was scheduled. `prefill`: from there to its
     first token. `ttft`: as the server sees it, from arrival to first token. vLLM adds `queue` and `prefill` when a
     request has finished. `preemptions`: requests put back to free KV cache. `drafts`: speculative proposals, of
-    `draft_tokens` in all, of which `accepted_tokens` were kept.
+    `draft_tokens` in all, of which `accepted_tokens` were kept. Of a simulation `busy_s`: seconds of its steps, and
+    `late_s`, by which they were told late.
     """
 
     preemptions: int | None = None
@@ -50,11 +51,18 @@ class EngineCounters:
     drafts: int | None = None
     draft_tokens: int | None = None
     accepted_tokens: int | None = None
+    busy_s: float | None = None
+    late_s: float | None = None
 
     @property
     def mean_queue_ms(self) -> float | None:
         """Of a finished request in the server's own queue; absent without one."""
         return None if self.queue is None else self.queue.mean_ms
+
+    @property
+    def late_share(self) -> float | None:
+        """late / busy; absent of what is no simulation, or had nothing to do."""
+        return self.late_s / self.busy_s if self.busy_s and self.late_s is not None else None
 
     def __sub__(self, earlier: "EngineCounters") -> "EngineCounters":
         return EngineCounters(
@@ -67,6 +75,8 @@ class EngineCounters:
             _minus(self.drafts, earlier.drafts),
             _minus(self.draft_tokens, earlier.draft_tokens),
             _minus(self.accepted_tokens, earlier.accepted_tokens),
+            _minus(self.busy_s, earlier.busy_s),
+            _minus(self.late_s, earlier.late_s),
         )
 
 
@@ -83,6 +93,8 @@ def counters(page: str) -> EngineCounters | None:
         drafts=_count(sums, "vllm:spec_decode_num_drafts_total"),
         draft_tokens=_count(sums, "vllm:spec_decode_num_draft_tokens_total"),
         accepted_tokens=_count(sums, "vllm:spec_decode_num_accepted_tokens_total"),
+        busy_s=sums.get("thorexp_sim_busy_seconds_total"),
+        late_s=sums.get("thorexp_sim_late_seconds_total"),
     )
     return None if counted == EngineCounters() else counted
 

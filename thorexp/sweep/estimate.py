@@ -1,5 +1,6 @@
-"""How long a sweep will take: from earlier records, else from the roofline."""
+"""How long a sweep will take: from earlier records, else as simulated, else from the roofline."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,21 +28,22 @@ class History:
         model = record.tags.get("model", "")
         whole = record.measure_s if _whole(record) else None
         measured = {} if whole is None else {record.point: whole, base: whole}
-        started = {} if record.server_start_s is None else {model: record.server_start_s}
+        started = {} if record.server_start_s is None or _is_simulated(record) else {model: record.server_start_s}
         return History({**self.measures, **measured}, {**self.starts, **started})
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """`at_least`: part of it is a limit of the hardware, or is not known and left out."""
+    """`at_least`: part of it is a limit of the hardware, or is not known and left out. `simulated`: part of it is."""
 
     seconds: float
     at_least: bool
+    simulated: bool = False
 
     def __str__(self) -> str:
         if self.at_least and round(self.seconds) == 0:
             return "not known"
-        return f"{'at least' if self.at_least else 'about'} {duration(self.seconds)}"
+        return f"{'at least' if self.at_least else 'about'} {duration(self.seconds)}{'~' if self.simulated else ''}"
 
 
 UNKNOWN = Estimate(0.0, at_least=True)
@@ -61,7 +63,7 @@ def history(root: Path) -> History:
         {
             record.tags.get("model", ""): record.server_start_s
             for record in records
-            if record.server_start_s is not None
+            if record.server_start_s is not None and not _is_simulated(record)
         },
     )
 
@@ -70,13 +72,25 @@ def _whole(record: Record) -> bool:
     return record.status == "finished" and "stopped" not in record.tags
 
 
+def _is_simulated(record: Record) -> bool:
+    """One whose server loaded nothing."""
+    return record.tags.get("origin") == "simulated"
+
+
 def measure_time(job: ComposedJob, known: History, pace: float | None) -> Estimate:
-    """Of one job on a running server. `pace`: how many times slower than the roofline; absent where unknown."""
+    """Of one job on a running server: as measured before, else as it is simulated, else by the roofline. `pace`: how
+    many times slower than that; absent where unknown.
+    """
     if (measured := known.measure_s(job)) is not None:
         return Estimate(measured, at_least=False)
+    if math.isinf(job.speedup):
+        return Estimate(0.0, at_least=False)
+    if job.forecast is not None:
+        return Estimate(job.forecast.duration_s / job.speedup, at_least=False, simulated=True)
     if job.needs.floor_s is None:
         return UNKNOWN
-    return Estimate(job.needs.floor_s * (pace or 1.0), at_least=pace is None)
+    pace = None if job.simulated else pace
+    return Estimate(job.needs.floor_s * (pace or 1.0) / job.speedup, at_least=pace is None)
 
 
 def sweep_time(
@@ -88,21 +102,24 @@ def sweep_time(
     is there already.
     """
     pace = pace_of(among or jobs, known)
-    servers = {job.server: job.model for job in jobs if job.server != running}
+    servers = {job.server: job.model for job in jobs if job.server != running and not job.simulated}
     parts = [
         *(measure_time(job, known, pace) for job in jobs),
         *(_start(known, model) for model in servers.values()),
         *(Estimate(job.sweep.cooldown_s, at_least=job.sweep.cooldown_below_c is not None) for job in jobs[1:]),
     ]
-    return Estimate(sum(part.seconds for part in parts), any(part.at_least for part in parts))
+    seconds = sum(part.seconds for part in parts)
+    return Estimate(seconds, any(part.at_least for part in parts), any(part.simulated for part in parts))
 
 
 def pace_of(jobs: Sequence[ComposedJob], known: History) -> float | None:
-    """Measured over least possible time, the median of the jobs where both are known; absent without one."""
+    """Measured over least possible time, the median of the jobs where both are known; absent without one. Nothing is
+    said by what was simulated.
+    """
     paces = [
         measured / job.needs.floor_s
         for job in jobs
-        if job.needs.floor_s and (measured := known.measure_s(job)) is not None
+        if job.needs.floor_s and not job.simulated and (measured := known.measure_s(job)) is not None
     ]
     return median(paces) if paces else None
 

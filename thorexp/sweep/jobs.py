@@ -1,6 +1,7 @@
 """The jobs of a sweep, composed and checked before any of them runs."""
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from thorexp.capacity import Capacity, capacity, check_fit
 from thorexp.compose import composed
-from thorexp.config import SweepConfig, TrackingConfig
+from thorexp.config import BaselineConfig, JobConfig, ServerKind, SweepConfig, TrackingConfig
 from thorexp.errors import ConfigError
 from thorexp.measure.verdict import Thresholds
+from thorexp.prediction import Forecast, forecast
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import RunDir
 
@@ -29,7 +31,8 @@ class ComposedJob:
 
     `point`: its digest; `base`: that of the first of its repeats. `subdir`: of the sweep's directory. `refused`:
     why its board cannot carry it. Of the load plan nothing is kept: a sweep's plans together can take the memory
-    that a server needs.
+    that a server needs. `forecast`: of a dry run alone; absent too where the simulator cannot tell.
+    `speedup`: how much faster than a server its time passes; 1 for one, infinite for a prediction.
     """
 
     number: int
@@ -42,12 +45,16 @@ class ComposedJob:
     server: str
     subdir: str
     needs: Capacity
+    forecast: Forecast | None
     refused: ConfigError | None
     unchecked: bool
     sweep: SweepConfig
     tracking: TrackingConfig
     believed: Thresholds
+    baseline: BaselineConfig
     dry_run: bool
+    simulated: bool = False
+    speedup: float = 1.0
 
 
 def with_repeats(tree: DictConfig, number: int, overrides: Sequence[str]) -> tuple[ComposedJob, ...]:
@@ -129,13 +136,24 @@ def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, b
         server=f"attached {config.server.base_url}" if prepared.launch is None else prepared.launch.fingerprint,
         subdir=_subdir(tree),
         needs=needs,
+        forecast=forecast(prepared) if config.dry_run else None,
         refused=refusal(prepared, needs),
         unchecked=prepared.unchecked,
         sweep=config.sweep,
         tracking=config.tracking,
         believed=config.verdict,
+        baseline=config.baseline,
         dry_run=config.dry_run,
+        simulated=prepared.sim is not None,
+        speedup=speedup_of(config),
     )
+
+
+def speedup_of(config: JobConfig) -> float:
+    """How much faster than a server it gets a load done."""
+    if config.predict:
+        return math.inf
+    return config.server.speedup if config.server.kind is ServerKind.sim else 1.0
 
 
 def _subdir(tree: DictConfig) -> str:

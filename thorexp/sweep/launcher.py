@@ -19,6 +19,7 @@ from thorexp.errors import ThorexpError
 from thorexp.progress import SweepState
 from thorexp.rundir import RECORD, RunDir
 from thorexp.session import SHOWN, take_board
+from thorexp.sweep.beside import baseline_rows
 from thorexp.sweep.cooldown import cool_down
 from thorexp.sweep.directory import begin, command, directories_for, forget, fresh_directories, hold, unless_begun
 from thorexp.sweep.ending import how_to_go_on, keep_sweep, track_sweep
@@ -26,7 +27,7 @@ from thorexp.sweep.estimate import History, history, sweep_time
 from thorexp.sweep.jobs import ComposedJob, check_apart, with_repeats
 from thorexp.sweep.plan import SweepPlan
 from thorexp.sweep.resume import finished_points
-from thorexp.sweep.summary import Point
+from thorexp.sweep.summary import Point, Row
 from thorexp.sweepdir import SweepRecord
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class SweepLauncher(Launcher):
         self._directory: Path | None = None
         self._returns: dict[str, JobReturn] = {}
         self._points: dict[str, Point] = {}
+        self._models: set[str] = set()
+        self._beside: tuple[Row, ...] = ()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run every point that has no record yet; results in the order of `job_overrides`.
@@ -61,6 +64,8 @@ class SweepLauncher(Launcher):
             if fresh:
                 plan, done = self._plan(fresh)
                 print(plan.text(), flush=True)
+                self._models |= {job.model for job in fresh}
+                self._beside = baseline_rows(fresh[0].baseline, self._models)
         if fresh:
             self._dry(plan) if fresh[0].dry_run else self._play(plan, done)
         return [_told([self._returns[job.point] for job in repeats]) for repeats in asked]
@@ -123,7 +128,7 @@ class SweepLauncher(Launcher):
         SHOWN.pause()
         there = finished_points(plan.directory)
         self._points |= {job.point: _point(job, self._returns.get(job.point), there, plan) for job in plan.jobs}
-        return keep_sweep(record, tuple(self._points.values()))
+        return keep_sweep(record, tuple(self._points.values()), self._beside)
 
     def _track(self, jobs: Sequence[ComposedJob], done: Mapping[str, RunDir]) -> None:
         """Records from before: thorexp may have been killed when one was not in MLflow yet.

@@ -1,16 +1,19 @@
 """What a sweep will do, as a table, before it does any of it."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from thorexp.capacity import GB, Capacity, capacity
+from thorexp.capacity import Capacity, capacity
+from thorexp.prediction import Forecast, forecast
 from thorexp.prepare import PreparedJob
+from thorexp.rooflines import GB
 from thorexp.sweep.estimate import UNKNOWN, Estimate, History, measure_time, pace_of, sweep_time
-from thorexp.sweep.jobs import ComposedJob, apart_in_columns, by_server, refusal
+from thorexp.sweep.jobs import ComposedJob, apart_in_columns, by_server, refusal, speedup_of
 from thorexp.sweep.page import page
 
 ABSENT = "-"
@@ -44,10 +47,12 @@ class SweepPlan:
         left, servers = self.to_run, {job.server for job in self.to_run}
         jobs = "" if points == len(self.jobs) else f", {_count(len(self.jobs), 'job')}"
         refused = sum(job.refused is not None for job in self.jobs)
+        is_predicted = all(math.isinf(job.speedup) for job in self.jobs)
+        to_run = "to predict" if is_predicted else f"to run on {_count(len(servers), 'server start')}"
+        time = f"; {sweep_time(left, self.known, self.jobs)}" if left and not is_predicted else ""
         return (
-            f"{_count(points, 'point')}{jobs}: {len(self.done)} done already, {len(left)} to run on "
-            f"{_count(len(servers), 'server start')}{f', {refused} refused' if refused else ''}"
-            f"{f'; {sweep_time(left, self.known, self.jobs)}' if left else ''}"
+            f"{_count(points, 'point')}{jobs}: {len(self.done)} done already, {len(left)} {to_run}"
+            f"{f', {refused} refused' if refused else ''}{time}"
         )
 
     def _rows(self, names: Sequence[str], bases: Mapping[str, Sequence[ComposedJob]]) -> Iterator["_Row"]:
@@ -59,6 +64,7 @@ class SweepPlan:
                 name=name,
                 server=str(servers.index(first.server) + 1),
                 needs=first.needs,
+                forecast=first.forecast,
                 time=ABSENT if first.refused is not None else str(measure_time(first, self.known, pace)),
                 state=_state(jobs, self.done),
             )
@@ -68,9 +74,13 @@ def plan_of_one(job: PreparedJob) -> str:
     """The same table for a job that is no sweep."""
     needs = capacity(job)
     refused = refusal(job, needs)
-    floor = UNKNOWN if needs.floor_s is None else Estimate(needs.floor_s, at_least=True)
+    expected = forecast(job)
+    if expected is not None:
+        time = Estimate(expected.duration_s / speedup_of(job.config), at_least=False, simulated=True)
+    else:
+        time = UNKNOWN if needs.floor_s is None else Estimate(needs.floor_s, at_least=True)
     name = f"model={job.config.model.name} load={job.config.load.name}"
-    row = _Row(name, "1", needs, str(floor), "to run" if refused is None else "refused")
+    row = _Row(name, "1", needs, expected, str(time), "to run" if refused is None else "refused")
     return _text("1 point", "point", (row,), (UNCHECKED,) if job.unchecked else ())
 
 
@@ -79,19 +89,54 @@ class _Row:
     name: str
     server: str
     needs: Capacity
+    forecast: Forecast | None
     time: str
     state: str
 
 
 def _text(title: str, heading: str, rows: Sequence[_Row], remarks: Sequence[str]) -> str:
-    table = Table()
+    table = Table(padding=(0, 0), pad_edge=False)
     table.add_column(Text(heading), overflow="fold")
-    for each in ("server", "weights + KV GB", "of GB", "time"):
+    told = [row.forecast for row in rows if row.forecast is not None]
+    expected = tuple(_EXPECTED) if any(_keeps(each) is not None for each in told) else tuple(_EXPECTED)[:-1]
+    for each in ("server", "weights + KV GB", "of GB", "time", *(expected if told else ())):
         table.add_column(each, justify="right")
     table.add_column("state")
     for row in rows:
-        table.add_row(Text(row.name), row.server, *_memory(row.needs), row.time, row.state)
+        figures = [_EXPECTED[name](row.forecast) for name in expected] if told else []
+        table.add_row(Text(row.name), row.server, *_memory(row.needs), row.time, *figures, row.state)
+    remarks = (*(["~ simulated, nothing was measured; times in ms"] if told else []), *remarks)
     return page(title, table, (f"{remark}\n" for remark in remarks))
+
+
+def _keeps(forecast: Forecast | None) -> float | None:
+    """The share of requests that keep the SLO; absent without one."""
+    return None if forecast is None else forecast.summary.goodput_fraction
+
+
+def _throughput(forecast: Forecast | None) -> str:
+    return ABSENT if forecast is None else f"{forecast.summary.output_throughput:.1f}~"
+
+
+def _ttft(forecast: Forecast | None) -> str:
+    return ABSENT if forecast is None or (ttft := forecast.summary.ttft_ms) is None else f"{ttft.median:.0f}~"
+
+
+def _tpot(forecast: Forecast | None) -> str:
+    return ABSENT if forecast is None or (tpot := forecast.summary.tpot_ms) is None else f"{tpot.median:.1f}~"
+
+
+def _in_slo(forecast: Forecast | None) -> str:
+    share = _keeps(forecast)
+    return ABSENT if share is None else f"{100 * share:.0f} %~"
+
+
+_EXPECTED: Mapping[str, Callable[[Forecast | None], str]] = {
+    "tok/s": _throughput,
+    "TTFT p50": _ttft,
+    "TPOT p50": _tpot,
+    "in SLO": _in_slo,
+}
 
 
 def _memory(needs: Capacity) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from thorexp.measure.grounds.steadiness import lengths_differ, repeats_disagree
 from thorexp.measure.stats import Agreement, agreement
-from thorexp.measure.verdict import Standing, Thresholds, Verdict, from_json, joined, verdict
+from thorexp.measure.verdict import Origin, Standing, Thresholds, Verdict, from_json, joined, verdict
 from thorexp.rundir import RESULT, VERDICT, RunDir
 from thorexp.sweep.jobs import apart, apart_in_columns
 
@@ -71,6 +71,11 @@ class Row:
     answers: tuple[tuple[Load, float], ...] = ()
 
     @property
+    def origin(self) -> Origin:
+        """Of its verdict; measured where nobody judged, for then there was nothing else."""
+        return "measured" if self.verdict is None else self.verdict.origin
+
+    @property
     def comparable(self) -> Mapping[str, Agreement]:
         """Its values that no reason speaks against."""
         return {key: value for key, value in self.values.items() if self.standing_of(key) == "VALID"}
@@ -80,8 +85,8 @@ class Row:
         return "SUSPECT" if self.verdict is None else self.verdict.of(key)
 
 
-def rows(points: Sequence[Point]) -> tuple[str, tuple[Row, ...]]:
-    """The heading of their names, and one row a point, repeats together.
+def rows(points: Sequence[Point], beside: Sequence[Row] = ()) -> tuple[str, tuple[Row, ...]]:
+    """The heading of their names, and one row a point, repeats together; among them those of `beside`.
 
     By falling output throughput, those where it is INVALID after the others, those without any last.
     """
@@ -91,17 +96,29 @@ def rows(points: Sequence[Point]) -> tuple[str, tuple[Row, ...]]:
     overrides = [repeats[0].overrides for repeats in bases.values()]
     heading, shorts = apart_in_columns(overrides)
     named = zip(apart(overrides), shorts, bases.values(), strict=True)
-    return heading, tuple(sorted(compared([_row(*each) for each in named]), key=_rank))
+    return heading, tuple(sorted((*compared([_row(*each) for each in named]), *beside), key=_rank))
+
+
+def origins(table: Iterable[Row]) -> frozenset[Origin]:
+    """Of all rows that have numbers."""
+    return frozenset(row.origin for row in table if row.values)
+
+
+def origin_compared(table: Sequence[Row]) -> Origin | None:
+    """Of the rows that are held against each other: the measured ones, else all; absent where these are of several."""
+    found = origins(table)
+    return "measured" if "measured" in found else next(iter(found)) if len(found) == 1 else None
 
 
 def best(table: Sequence[Row]) -> dict[str, float]:
-    """The best median of each column, by its key; nothing for a column that only one row has.
+    """The best median of each column, by its key, of the origin compared; nothing for a column that one row has.
 
     A number that is not VALID is no better than another.
     """
-    found = {}
+    found, compared_origin = {}, origin_compared(table)
+    rivals = [row.comparable for row in table if row.origin == compared_origin]
     for column in COLUMNS:
-        medians = [row.comparable[column.key].median for row in table if column.key in row.comparable]
+        medians = [values[column.key].median for values in rivals if column.key in values]
         if len(medians) > 1:
             found[column.key] = max(medians) if column.more_is_better else min(medians)
     return found
@@ -160,7 +177,7 @@ def _together(
     """On repeats: what speaks against any of them, each kind at its worst, and that they disagree.
 
     A kind touches what it touches in any of them. What is accepted and how far repeats may differ is as `believed` now,
-    else as it was then. Absent without one, and where one has not been judged.
+    else as it was then. A simulated one makes all simulated. Absent without one, and where one has not been judged.
     """
     if not repeats or not all(run_dir.has(VERDICT) for run_dir in repeats):
         return None
@@ -170,7 +187,8 @@ def _together(
     disagree = repeats_disagree({key: value.spread for key, value in values.items()}, spread)
     found = [from_json(each) for each in judged]
     reasons = [reason for each in found for reason in (*each.reasons, *each.accepted)]
-    return verdict(joined([*reasons, *(() if disagree is None else (disagree,))]), accept)
+    origin: Origin = next((each.origin for each in found if each.origin != "measured"), "measured")
+    return verdict(joined([*reasons, *(() if disagree is None else (disagree,))]), accept, origin)
 
 
 def _rank(row: Row) -> tuple[bool, float]:

@@ -72,7 +72,7 @@ def view_of_job(run_dir: RunDir) -> View:
     return View(
         id=record.id,
         revision=record.id,
-        name=" ".join(record.tags[key] for key in ("model", "load") if key in record.tags) or record.id,
+        name=_name_of(record),
         where=where,
         status=record.status.upper(),
         start_ms=_ms(record.started_at),
@@ -98,16 +98,20 @@ def view_of_sweep(sweep: SweepRecord) -> View:
             ("try", f"the same command again, which goes on where it stopped: {masked(sweep.command)}"),
         )
     status = "failed" if sweep.failed else "finished"
+    origin = {} if sweep.origin is None else {"origin": sweep.origin}
+    simulated = "simulated " if sweep.origin == "simulated" else ""
     own = {"kind": "sweep", "id": sweep.id, "sweep": sweep.id, "status": status, "run_dir": str(where)}
     return View(
         id=sweep.id,
         revision=str(sweep.ended_at),
-        name=f"sweep {sweep.id}",
+        name=f"{simulated}sweep {sweep.id}",
         where=where,
         status=status.upper(),
         start_ms=_ms(sweep.started_at),
         end_ms=_ms(sweep.ended_at),
-        tags=_tags({f"thorexp.{key}": value for key, value in (own | {"command": masked(sweep.command)}).items()}),
+        tags=_tags(
+            {f"thorexp.{key}": value for key, value in (own | {"command": masked(sweep.command)}).items()} | origin
+        ),
         params={},
         metrics={"thorexp/finished": float(sweep.finished), "thorexp/failed": float(sweep.failed)},
         artifacts=tuple(path for path in sorted(where.iterdir()) if _is_kept(path)),
@@ -182,6 +186,13 @@ def _series_of(record: Record, run_dir: RunDir) -> tuple[Point, ...]:
         return points_of(read_telemetry(run_dir.path / TELEMETRY), record.started_at, record.started_ns)
     except ValueError as broken:
         raise damaged(run_dir.path / TELEMETRY, str(broken)) from None
+
+
+def _name_of(record: Record) -> str:
+    """By model and load, first of all by an origin that is not our own measuring."""
+    name = " ".join(record.tags[key] for key in ("model", "load") if key in record.tags) or record.id
+    origin = record.tags.get("origin", "measured")
+    return name if origin == "measured" else f"{origin} {name}"
 
 
 def _tags_of(record: Record) -> dict[str, str]:

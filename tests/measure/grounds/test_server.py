@@ -2,7 +2,7 @@
 
 import pytest
 
-from thorexp.measure.grounds.server import kv_cache_full, preemptions, server_queue, slow_kernels
+from thorexp.measure.grounds.server import kv_cache_full, preemptions, server_queue, simulation_late, slow_kernels
 
 
 def test_preemptions_are_suspect() -> None:
@@ -67,3 +67,18 @@ def test_slow_kernels_are_suspect() -> None:
 def test_a_log_that_says_nothing_of_kernels_is_believed() -> None:
     """Nor does one that nobody sees accuse anybody."""
     assert slow_kernels(()) is None
+
+
+def test_a_simulation_that_is_late_is_suspect() -> None:
+    """A fifth of its time, where a tenth is believed: no number is as it says itself."""
+    reason = simulation_late(0.2, 0.1)
+    assert reason is not None
+    assert ("simulation_late", "SUSPECT", ("all",)) == (reason.name, reason.standing, reason.metrics)
+    assert "steps of the simulation were 20 % of their time late" == reason.evidence
+    assert "server.speedup" in reason.remedy
+
+
+@pytest.mark.parametrize("share", [0.1, 0.0, None])
+def test_a_simulation_in_time_is_believed(share: float | None) -> None:
+    """Up to a tenth, and of what is no simulation nobody asks."""
+    assert simulation_late(share, 0.1) is None

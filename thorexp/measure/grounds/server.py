@@ -10,12 +10,14 @@ from thorexp.measure.verdict import ALL, WORK_DONE, Reason
 class ServerWork:
     """During the load: requests preempted, the mean wait in the server's queue (ms), the largest share of the KV
     cache in use; each absent where the server does not say. `slow_kernels`: from its log, in words, with what to do.
+    `simulation_late`: of a simulated one, by what share of their time its steps were told late.
     """
 
     preemptions: int | None = None
     queue_ms: float | None = None
     kv_cache: float | None = None
     slow_kernels: tuple[tuple[str, str], ...] = ()
+    simulation_late: float | None = None
 
 
 def preemptions(count: int | None) -> Reason | None:
@@ -67,4 +69,17 @@ def slow_kernels(lines: Sequence[tuple[str, str]]) -> Reason | None:
         (ALL,),
         "; ".join(line for line, _ in lines),
         "; ".join(dict.fromkeys(remedy for _, remedy in lines)),
+    )
+
+
+def simulation_late(share: float | None, limit: float) -> Reason | None:
+    """A simulation that this machine is too slow for: its steps came later than it says itself."""
+    if share is None or share <= limit:
+        return None
+    return Reason(
+        "simulation_late",
+        "SUSPECT",
+        (ALL,),
+        f"steps of the simulation were {100 * share:.0f} % of their time late",
+        "a smaller server.speedup, or predict=true, which needs no clock",
     )

@@ -1,0 +1,28 @@
+"""Under which heading a place in a page stands."""
+
+import pytest
+
+from thorexp.measure.headings import name_over
+
+
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [
+        ("### Qwen3-32B-AWQ\n", "Qwen3-32B-AWQ"),
+        ("### Qwen3-32B-AWQ ###\n", "Qwen3-32B-AWQ"),
+        ("## `Qwen/Qwen3-32B-AWQ`\n", "Qwen/Qwen3-32B-AWQ"),
+        ("# One\n## Two\n", "Two"),
+        ("# One\n# Two\n", "Two"),
+        ("## Model\n### At high load\n", "Model"),
+        ("## Model\n## At high load\n", None),
+        ("# Results\n## Model\n## Another model\n", "Results"),
+        ("## Model\n```bash\n# vllm\n```\n", "Model"),
+        ("## Model\n```bash\n# vllm\n", "Model"),
+        ("#Model\n", None),
+        ("plain\n", None),
+        ("", None),
+    ],
+)
+def test_a_place_is_under_the_nearest_heading_that_may_name_a_model(page: str, name: str | None) -> None:
+    """One word, not in code, and not ended by a heading of its level; what comes behind the place is nothing to it."""
+    assert name == name_over(f"{page}HERE\n# Later\n", len(page))

@@ -1,0 +1,37 @@
+"""Published tables to compare with, read and judged."""
+
+from pathlib import Path
+
+import yaml
+
+from thorexp.conf_tree import conf_dir
+from thorexp.config import BaselineConfig
+from thorexp.errors import ConfigError
+from thorexp.published import Judged, check_measured, imported, judge_one, read
+
+FOLDER = "baseline"
+
+
+def shipped(name: str) -> BaselineConfig:
+    """`conf/baseline/<name>.yaml`; ConfigError for no such name."""
+    folder = conf_dir() / FOLDER
+    options = sorted(path.stem for path in folder.glob("*.yaml"))
+    if name not in options:
+        raise ConfigError(f"baseline={name} does not exist.", ("have", ", ".join(options)))
+    return BaselineConfig(**yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")))
+
+
+def baseline_results(baseline: BaselineConfig) -> tuple[Judged, ...]:
+    """All of its file, judged on its hardware; none of one without a file. RecordError for one that cannot be read.
+
+    A file is looked for among those that are shipped, then from the working directory.
+    """
+    if baseline.file is None:
+        return ()
+    ours = conf_dir() / FOLDER / baseline.file
+    file = ours if ours.is_file() else Path(baseline.file)
+    typed = [] if baseline.hardware is None else [f"hardware={baseline.hardware}"]
+    results = read(file)
+    for values in results:
+        check_measured(values, file)
+    return tuple(imported(judge_one(values, typed, file)) for values in results)
