@@ -25,7 +25,7 @@ from thorexp.fitting import (
     stand_ins,
     together,
 )
-from thorexp.kernels import Kernels
+from thorexp.kernels import Kernels, family_of
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.published import Judged
 from thorexp.sweep.page import piped
@@ -70,10 +70,9 @@ def published_cases() -> Iterator[Case]:
             by_model.setdefault(result.name, {})["low" if result.at_once == "1" else "high"] = result
     for name, results in by_model.items():
         high, low = results["high"], results["low"]
-        kind = "dense" if high.config.model.architecture.num_experts is None else "moe"
         yield Case(
             name=name,
-            kind=f"{high.config.quantization.kernels}_{kind}",
+            kind=family_of(high.config),
             high=high.summary,
             low=low.summary,
             jobs={"high": tuple(_jobs(high, "high", DRAWS)), "low": tuple(_jobs(low, "low", 1))},

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
-from itertools import count
+from itertools import chain, count
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ import yaml
 from thorexp import rundir, tracking
 from thorexp.conf_tree import conf_dir
 from thorexp.errors import RecordError, ThorexpError
-from thorexp.judge import HELP, heading, table
+from thorexp.judge import heading, show, table, told_usage, words_of
 from thorexp.published import SAVED, Judged, check_measured, imported, judge_one, read
 from thorexp.report import Extra, Result, as_json, render
 from thorexp.rundir import Record, RunDir
@@ -51,16 +51,11 @@ class Imported:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The judge's table, and where the directories are. 1 when a file cannot be read, or MLflow took a record not."""
-    words = sys.argv[1:] if argv is None else argv
-    if any(word in HELP for word in words):
-        print(__doc__)
-        return 0
-    files = [Path(word) for word in words if "=" not in word]
-    if not files:
-        print(__doc__)
-        return 2
+    files, typed = words_of(argv)
+    if (code := told_usage(files, __doc__)) is not None:
+        return code
     try:
-        results = [result for file in files for result in imports(file, [word for word in words if "=" in word])]
+        results = [result for file in files for result in imports(file, typed)]
         kept = [keep(result, ROOT) for result in results]
         for result, run_dir in zip(results, kept, strict=True):
             track(result, run_dir)
@@ -68,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(wrong, file=sys.stderr)
         return 1
     judged = [result.judged for result in results]
-    print("\n".join([*heading(judged[0].hardware), *table(judged), "", *_places(kept)]))
+    show(chain(heading(judged[0].hardware), table(judged), ("", *_places(kept))))
     return 0
 
 

@@ -27,22 +27,30 @@ HEADS = ("published result", "tok/s", "TTFT p50", "at least", "TPOT p50", "at le
 
 def main(argv: Sequence[str] | None = None) -> int:
     """A table of all, then the reasons. 1 when a file cannot be read; INVALID is no failure of ours."""
-    words = sys.argv[1:] if argv is None else argv
-    if any(word in HELP for word in words):
-        print(__doc__)
-        return 0
-    files = [Path(word) for word in words if "=" not in word]
-    typed = [word for word in words if "=" in word]
-    if not files:
-        print(__doc__)
-        return 2
+    files, typed = words_of(argv)
+    if (code := told_usage(files, __doc__)) is not None:
+        return code
     try:
         judged = [_judged(values, typed, path) for path in map(file_of, files) for values in read(path)]
     except ThorexpError as wrong:
         print(wrong, file=sys.stderr)
         return 1
-    _show(chain(heading(judged[0].hardware), table(judged)))
+    show(chain(heading(judged[0].hardware), table(judged)))
     return 0
+
+
+def words_of(argv: Sequence[str] | None) -> tuple[list[Path], list[str]]:
+    """Files, and what was typed for them: `key=value`."""
+    words = sys.argv[1:] if argv is None else argv
+    return [Path(word) for word in words if "=" not in word], [word for word in words if "=" in word]
+
+
+def told_usage(files: Sequence[Path], usage: str | None) -> int | None:
+    """The exit code where nothing but the usage is to be told; absent where there are files."""
+    if files and not any(str(file) in HELP for file in files):
+        return None
+    print(usage)
+    return 0 if files else 2
 
 
 def heading(hardware: HardwareConfig) -> Iterator[str]:
@@ -109,7 +117,7 @@ def _apart(alike: Sequence[Judged]) -> dict[str, float]:
     }
 
 
-def _show(lines: Iterator[str]) -> None:
+def show(lines: Iterator[str]) -> None:
     """To whom it may concern: a reader who has seen enough (`| head`) is no failure of ours."""
     try:
         print("\n".join(lines), flush=True)

@@ -36,7 +36,7 @@ def kernels_of(config: JobConfig) -> tuple[str, Kernels]:
     told = config.sim.kernels
     if model in told and told[model].get("quantization") in (None, quantization.name):
         return model, _kernels(model, told[model])
-    family = f"{quantization.kernels}_{'dense' if config.model.architecture.num_experts is None else 'moe'}"
+    family = family_of(config)
     if family not in told:
         raise ConfigError(
             f"The simulator knows no kernels for quantization={quantization.name} of {model}.",
@@ -45,6 +45,12 @@ def kernels_of(config: JobConfig) -> tuple[str, Kernels]:
             ("try", f"'+sim.kernels.{family}={{bandwidth: 0.8, prefill: 0.1, step_ms: 1.0, source: a guess}}'"),
         )
     return family, _kernels(family, told[family])
+
+
+def family_of(config: JobConfig) -> str:
+    """The name of the family that computes the model, by its weights and whether it has experts."""
+    kind = "dense" if config.model.architecture.num_experts is None else "moe"
+    return f"{config.quantization.kernels}_{kind}"
 
 
 def _kernels(name: str, said: Mapping[str, Any]) -> Kernels:

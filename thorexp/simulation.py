@@ -9,9 +9,10 @@ from typing import Any
 from thorexp.config import JobConfig, ServerKind
 from thorexp.errors import ConfigError
 from thorexp.kernels import Kernels, kernels_of
+from thorexp.measure.limits import Roofline
 from thorexp.measure.plan import LoadPlan
-from thorexp.measure.roofline import Board, kv_bytes_per_token, weight_bytes
-from thorexp.rooflines import GB, UTILIZATION, as_configured, number, roofline
+from thorexp.measure.roofline import Board, kv_bytes_per_token, memory_fit
+from thorexp.rooflines import GB, UTILIZATION, as_configured, devices_of, number, roofline
 from thorexp.sim.cost import Reach
 from thorexp.sim.engine import Limits
 from thorexp.sim.spec import SimSpec
@@ -54,7 +55,7 @@ def sim_spec(config: JobConfig, args: Mapping[str, Any], name: str) -> SimSpec:
             ("try", "hardware=jetson_agx_thor, or hardware.memory_bandwidth_gb_s=… +hardware.peak_tflops.bf16=…"),
         )
     block_size = _whole(args, "block_size", 16)
-    kv_bytes = _kv_cache_bytes(config, args, weight_bytes(limits.model, limits.precision))
+    kv_bytes = _kv_cache_bytes(config, args, limits)
     block_bytes = block_size * kv_bytes_per_token(limits.model, limits.precision)
     return SimSpec(
         name=name,
@@ -187,16 +188,22 @@ def _whole(args: Mapping[str, Any], name: str, default: int) -> int:
     return int(value)
 
 
-def _kv_cache_bytes(config: JobConfig, args: Mapping[str, Any], weights: float) -> float:
-    """memory · gpu_memory_utilization · devices − weights, or as it was told."""
+def _kv_cache_bytes(config: JobConfig, args: Mapping[str, Any], limits: Roofline) -> float:
+    """What the weights leave of the room that the server may take, or as it was told."""
     told = number(args, "kv_cache_memory_bytes", 0)
-    memory_gb = config.hardware.memory_gb
     if told > 0:
         return told
-    if memory_gb is None:
+    fit = memory_fit(
+        limits.model,
+        limits.precision,
+        limits.board,
+        utilization=number(args, "gpu_memory_utilization", UTILIZATION),
+        tokens=0,
+        devices=int(devices_of(args)),
+    )
+    if fit is None:
         return number(config.hardware.env, CPU_KV_SPACE, 4) * GIB
-    devices = number(args, "tensor_parallel_size", 1)
-    return memory_gb * GB * number(args, "gpu_memory_utilization", UTILIZATION) * devices - weights
+    return fit.room_bytes - fit.weights_bytes
 
 
 def is_simulated(config: JobConfig) -> bool:

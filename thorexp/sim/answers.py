@@ -61,7 +61,7 @@ class Answers:
             identity=f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}",
             chat=chat,
             model=self._name,
-            created=int(time.time()),
+            created=int(time.time()),  # a label, which the API wants in Unix seconds
             prompt_len=len(asked.prompt),
             max_tokens=asked.max_tokens,
             with_ids=asked.with_ids,

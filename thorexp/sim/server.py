@@ -28,7 +28,7 @@ class SimServer:
 
     def __init__(self, spec: SimSpec, clock: Clock = time.monotonic_ns) -> None:
         self._spec = spec
-        self._created = int(time.time())
+        self._created = int(time.time())  # a label, which the API wants in Unix seconds
         self._page = MetricsPage(spec.name)
         self._ledger = Ledger(clock, self._page.observe, speedup=spec.speedup)
         self.driver = Driver(
