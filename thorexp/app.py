@@ -11,6 +11,7 @@ from types import FrameType
 import hydra
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import filter_overrides
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -112,10 +113,11 @@ def _track(run_dir: RunDir, to: TrackingConfig) -> TrackingError | None:
 
 def _place(hydra_config: HydraConf) -> Place:
     directory = Path(hydra_config.runtime.output_dir)
+    typed = tuple(filter_overrides(hydra_config.overrides.task))
     if hydra_config.mode is not RunMode.MULTIRUN:
-        return Place(RunDir(directory), logs=directory.parent / "servers", sweep=None)
+        return Place(RunDir(directory), logs=directory.parent / "servers", sweep=None, overrides=typed)
     sweep = Path(hydra_config.sweep.dir).resolve()
-    return Place(RunDir(directory), logs=sweep / "servers", sweep=sweep_id(sweep))
+    return Place(RunDir(directory), logs=sweep / "servers", sweep=sweep_id(sweep), overrides=typed)
 
 
 def main() -> None:

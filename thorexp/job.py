@@ -28,11 +28,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a job is kept: its own directory, the one for live server logs, and the sweep it belongs to."""
+    """Where a job is kept: its own directory, the one for live server logs, and the sweep it belongs to.
+
+    `overrides`: what was typed for it.
+    """
 
     run_dir: RunDir
     logs: Path
     sweep: str | None
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         server_start_s=start_s,
         measure_s=None if ready is None else time.monotonic() - ready,
         started_ns=started_ns,
+        overrides=place.overrides,
     )
     place.run_dir.complete(record)
     return Outcome(record, failure)

@@ -49,7 +49,8 @@ class Record:
     it. `started_at` and `ended_at` are Unix seconds, labels only; `started_ns` is the run's monotonic clock at
     `started_at`, by which its stamps get a date; absent in older records. `error` is absent when the job finished.
     `server_start_s`: how long its server took to be ready, absent when it ran already; `measure_s`: from then
-    on to the end, absent when there was no server.
+    on to the end, absent when there was no server. `overrides`: what was typed for it, as Hydra takes it, without what
+    concerns Hydra itself; alike for all repeats of a point; absent in older records.
     """
 
     schema: int
@@ -64,6 +65,11 @@ class Record:
     server_start_s: float | None = None
     measure_s: float | None = None
     started_ns: int | None = None
+    overrides: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.overrides is not None:  # of JSON: a list
+            object.__setattr__(self, "overrides", tuple(self.overrides))
 
 
 @dataclass(frozen=True, slots=True)
