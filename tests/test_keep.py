@@ -12,7 +12,7 @@ from tests.test_compose import a_tree
 from thorexp import rundir
 from thorexp.cold import Metrics
 from thorexp.compose import job_config
-from thorexp.keep import Measurement, keep_result, tags, verdict_tags
+from thorexp.keep import Measurement, keep_page, keep_result, tags, verdict_tags
 from thorexp.machine.identity import identity
 from thorexp.machine.state import MachineState
 from thorexp.measure.metrics import Slo, Summary, summarize
@@ -597,12 +597,17 @@ def test_what_was_not_sampled_is_kept_in_words(kept: Keep) -> None:
     assert {"absent": ["tegrastats: no such command"], "cpu_share": 0.02} == machine(run_dir)["telemetry"]
 
 
-@pytest.mark.parametrize(("sampled", "drawn"), [(Watched(), False), (watched(VIN), True)])
-def test_a_timeline_is_drawn_of_what_was_sampled(kept: Keep, sampled: Watched, drawn: bool) -> None:
-    """No page without telemetry."""
-    run_dir = kept(measurement=measured(watched=sampled))
-    assert drawn == run_dir.has(rundir.TIMELINE)
-    assert not drawn or "tiny_qwen3 high on cpu" in run_dir.read_text(rundir.TIMELINE)
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_job_is_a_page(kept: Keep, failed: bool) -> None:
+    """Of what it was asked, and of how it went; one that failed too."""
+    run_dir = kept()
+    if failed:
+        (run_dir.path / rundir.SUMMARY).unlink()
+        run_dir.write_text(rundir.ERROR, "vLLM exited with code 1 before it was ready.\n")
+    keep_page(a_job().config, run_dir)
+    page = run_dir.read_text(rundir.PAGE)
+    assert "<h1>tiny_qwen3 high on cpu</h1>" in page
+    assert failed == ("vLLM exited with code 1" in page)
 
 
 def summary_of(run_dir: RunDir) -> dict[str, Any]:
@@ -624,12 +629,16 @@ def test_a_summary_has_these(kept: Keep) -> None:
         "reusable_tokens",
         "excluded",
         "utilization",
+        "position",
+        "gpus",
         "server",
         "energy",
         "hottest",
         "throttling",
     } == told.keys()
-    assert {"idle_ns", "energy", "hottest", "throttling"} == {key for key, value in told.items() if value is None}
+    assert {"idle_ns", "gpus", "energy", "hottest", "throttling"} == {
+        key for key, value in told.items() if value is None
+    }
 
 
 def test_a_summary_says_when_the_load_was_and_the_rest_before_it(kept: Keep) -> None:
@@ -663,6 +672,20 @@ def test_a_summary_has_what_the_server_counted(kept: Keep) -> None:
     )
     told = summary_of(kept(measurement=measured(before=before, after=after)))["server"]
     assert ({"sum_s": 1.0, "count": 10}, None) == (told["queue"], told["preemptions"])
+
+
+def test_a_summary_has_the_limits_of_its_hardware(kept: Keep) -> None:
+    """What is known of them: the work of a board without figures is counted all the same."""
+    on_cpu = summary_of(kept())["position"]
+    assert (None, None, []) == (on_cpu["peak_flops_s"], on_cpu["bandwidth_bytes_s"], on_cpu["against"])
+    on_thor = summary_of(kept(a_job(*ON_THOR)))["position"]
+    assert ["median TTFT", "median TPOT"] == [each["what"] for each in on_thor["against"]]
+    assert (273e9, on_cpu["prefill"]) == (on_thor["bandwidth_bytes_s"], on_thor["prefill"])
+
+
+def test_a_summary_has_the_gpus_of_its_power(kept: Keep) -> None:
+    """By NVML's indices, as they were told to use."""
+    assert [1] == summary_of(kept(a_job("telemetry.gpus=[1]")))["gpus"]
 
 
 def test_a_summary_has_events_and_states_of_throttling_apart(kept: Keep) -> None:

@@ -28,6 +28,11 @@ def test_the_wheel_has_every_config(installed: Path) -> None:
     assert {path.relative_to(ROOT / "conf") for path in (ROOT / "conf").rglob("*.yaml")} == shipped
 
 
+def test_the_wheel_has_what_pages_are_made_of(installed: Path) -> None:
+    """Their style and their script."""
+    assert {"page.css", "page.js"} == {path.name for path in (installed / "thorexp" / "html" / "assets").iterdir()}
+
+
 def test_the_wheel_composes_a_job_from_any_folder(installed: Path, tmp_path: Path) -> None:
     """Away from the checkout, the installed package finds its own configs."""
     said = _thorexp(installed, tmp_path, "--cfg", "job", "model=qwen3_30b_a3b_fp8")

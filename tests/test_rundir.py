@@ -2,12 +2,13 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.records import a_failure, a_record
 from thorexp.errors import RecordError
 from thorexp.rundir import ERROR, FILES, RECORD, REPORT, REQUESTS, RESULT, Record, RunDir, find_run_dirs
 
@@ -89,7 +90,7 @@ def test_a_directory_begins_without_what_an_earlier_job_left(tmp_path: Path) -> 
 def test_a_directory_begins_without_any_file_of_a_record(tmp_path: Path) -> None:
     """Of those that a job may write none is left to be taken for one of the next."""
     run_dir = RunDir(tmp_path)
-    for name in ("telemetry.csv", "timeline.html", "verdict.json", "samples.json", *FILES):
+    for name in ("telemetry.csv", "report.html", "verdict.json", "samples.json", *FILES):
         run_dir.write_text(name, "of yesterday")
     run_dir.begin()
     assert set() == names(run_dir)
@@ -118,8 +119,10 @@ def test_json_lines_are_one_value_a_line(tmp_path: Path) -> None:
         FINISHED,
         replace(FINISHED, status="failed", sweep=None, error="vLLM exited with code 1.\n  log  server.log"),
         replace(FINISHED, started_ns=2**53 + 1),
+        replace(FINISHED, overrides=("model=qwen3_32b_awq", "+engine.dtype='half'")),
+        replace(FINISHED, overrides=()),
     ],
-    ids=["finished", "failed", "dated"],
+    ids=["finished", "failed", "dated", "typed", "untouched"],
 )
 def test_a_record_is_read_as_it_was_written(tmp_path: Path, record: Record) -> None:
     """Equal in every field."""
@@ -133,6 +136,62 @@ def test_a_record_of_before_its_clock_was_kept_is_read(tmp_path: Path) -> None:
     run_dir.complete(FINISHED)
     run_dir.write_json(RECORD, {key: value for key, value in run_dir.read_json(RECORD).items() if key != "started_ns"})
     assert FINISHED == run_dir.record()
+
+
+def test_a_record_of_before_words_were_kept_does_not_tell_them(tmp_path: Path) -> None:
+    """Which is not the same as that nobody typed any."""
+    run_dir = RunDir(tmp_path)
+    run_dir.complete(replace(FINISHED, overrides=("load=high",)))
+    run_dir.write_json(RECORD, {key: value for key, value in run_dir.read_json(RECORD).items() if key != "overrides"})
+    assert run_dir.record().overrides is None
+
+
+def test_words_of_a_record_can_tell_repeats_of_a_point_together(tmp_path: Path) -> None:
+    """They are read as they were kept, and so can be a key."""
+    run_dir = RunDir(tmp_path)
+    run_dir.complete(replace(FINISHED, overrides=("load=high", "model=a")))
+    assert {("load=high", "model=a"): "a point"} == {run_dir.record().overrides: "a point"}
+
+
+def test_requests_are_read_as_they_were_recorded(tmp_path: Path) -> None:
+    """Successes with and without counted chunks, failures, answers in one piece; text of any alphabet."""
+    requests = (
+        a_record(
+            index=0, token_ns=(2**53 + 1, 2**53 + 3), output_tokens=3, chunk_tokens=(1, 2), text=" 大\u2028模型\n"
+        ),
+        a_record(index=1, streamed=False, reasoning=" because", stage=2, finish_reason=None),
+        a_failure(index=2, sent_ns=None),
+    )
+    run_dir = RunDir(tmp_path)
+    run_dir.write_jsonl(REQUESTS, map(asdict, requests))
+    assert requests == run_dir.requests()
+
+
+def test_requests_of_before_chunks_were_counted_are_read(tmp_path: Path) -> None:
+    """What they lack is as absent as it was."""
+    older = {key: value for key, value in asdict(a_record()).items() if key not in ("chunk_tokens", "reasoning")}
+    run_dir = RunDir(tmp_path)
+    run_dir.write_jsonl(REQUESTS, [older])
+    assert (a_record(),) == run_dir.requests()
+
+
+def test_a_result_whose_requests_nobody_kept_has_none(tmp_path: Path) -> None:
+    """An imported one."""
+    run_dir = RunDir(tmp_path)
+    run_dir.complete(FINISHED)
+    assert () == run_dir.requests()
+
+
+@pytest.mark.parametrize(
+    "line", ['{"index": 1', "[]", "null", "{}", '{"token_ns": []}', '{"token_ns": 5}', '{"token_ns": [], "of": 1}']
+)
+def test_a_line_that_is_no_request_is_damaged(tmp_path: Path, line: str) -> None:
+    """The error names its place."""
+    run_dir = RunDir(tmp_path)
+    whole = json.dumps(asdict(a_record()))
+    run_dir.write_text(REQUESTS, f"{whole}\n{line}\n{whole}\n")
+    with pytest.raises(RecordError, match=r"^A file of a run directory is damaged\.\n +where +.*requests\.jsonl:2\n"):
+        run_dir.requests()
 
 
 def test_a_directory_without_a_record_was_interrupted(tmp_path: Path) -> None:

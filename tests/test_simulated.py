@@ -76,7 +76,7 @@ def test_the_titles_of_a_sweep_say_it(example: Ran) -> None:
     """Before all else."""
     texts = [next(example.folder.glob(f"outputs/*/{name}")).read_text() for name in ("summary.txt", "summary.md")]
     assert ["simulated: 4 of 4 jobs finished"] * 2 == [text.split(",")[0] for text in texts]
-    assert '"title":{"text":"simulated: ' in next(example.folder.glob("outputs/*/frontier.html")).read_text()
+    assert "<p>simulated: 4 of 4 jobs finished" in next(example.folder.glob("outputs/*/report.html")).read_text()
 
 
 def test_each_models_server_starts_once_and_ends(example: Ran) -> None:

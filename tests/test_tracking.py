@@ -1,12 +1,13 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
 from sqlite3 import connect
@@ -16,13 +17,15 @@ import psutil
 import pytest
 import yaml
 
+from tests.records import a_record
 from thorexp.errors import RecordError, TrackingError
-from thorexp.measure.signals import Series, Telemetry
+from thorexp.measure.verdict import Verdict
 from thorexp.rundir import Record, RunDir
 from thorexp.sweepdir import SweepRecord
 from thorexp.tracking import Store, close_abandoned, track, track_sweep, warm_up
 from thorexp.tracking.__main__ import main
-from thorexp.tracking.view import Point, metrics_of, params_of, points_of, view_of_job, view_of_sweep
+from thorexp.tracking.experiment import DESCRIPTION
+from thorexp.tracking.view import view_of_job, view_of_sweep
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,7 +37,7 @@ CONFIG: dict[str, Any] = {
     "model": {"name": "qwen3_32b_awq", "engine": {"max_num_seqs": 4}},
     "quantization": {"bytes_per_weight": 0.56, "engine": {}},
     "load": {"name": "high", "num_prompts": 100, "max_concurrency": 8, "request_rate": float("inf")},
-    "workload": {"input_len": 2048, "output_len": 128, "ignore_eos": True},
+    "workload": {"name": "random", "input_len": 2048, "output_len": 128, "ignore_eos": True},
     "metrics": {"percentiles": [50.0, 99.0]},
     "slo": {"ttft_ms": None},
     "engine": {"max_num_seqs": 16},
@@ -210,24 +213,27 @@ def test_a_run_says_which_process_filled_it(store: Store, tmp_path: Path) -> Non
     assert psutil.Process().create_time() == float(started)
 
 
-def test_params_are_the_config_with_engine_args_as_vllm_got_them(store: Store, tmp_path: Path) -> None:
-    """One `engine.*` per argument, whoever asked for it; the groups' own wishes are not repeated."""
+def test_params_are_what_identifies_the_run(store: Store, tmp_path: Path) -> None:
+    """The options chosen, `engine.*` as vLLM got them, and of a record that does not say what was typed, the load."""
     expected = {
-        "model.name": "qwen3_32b_awq",
-        "quantization.bytes_per_weight": "0.56",
-        "load.name": "high",
+        "model": "qwen3_32b_awq",
+        "load": "high",
+        "workload": "random",
         "load.num_prompts": "100",
         "load.max_concurrency": "8",
-        "load.request_rate": "inf",
         "workload.input_len": "2048",
         "workload.output_len": "128",
-        "workload.ignore_eos": "true",
-        "metrics.percentiles": "[50.0, 99.0]",
-        "slo.ttft_ms": "null",
         "engine.max_num_seqs": "8",
         "engine.kv_cache_dtype": "fp8",
     }
     assert expected == run_of(track(a_run_dir(tmp_path), store), store).data.params
+
+
+def test_params_have_what_was_typed(store: Store, tmp_path: Path) -> None:
+    """And of the load nothing else: its option says it."""
+    run_dir = a_run_dir(tmp_path, overrides=("model=qwen3_32b_awq", "load.num_prompts=100"))
+    params = run_of(track(run_dir, store), store).data.params
+    assert {"load.num_prompts": "100"} == {key: value for key, value in params.items() if key.startswith("load.")}
 
 
 def test_metrics_are_the_numbers_of_the_result_and_of_the_request(store: Store, tmp_path: Path) -> None:
@@ -236,14 +242,140 @@ def test_metrics_are_the_numbers_of_the_result_and_of_the_request(store: Store, 
         "completed": 100.0,
         "mean_ttft_ms": 812.5,
         "p99.9_ttft_ms": 990.25,
-        "thorexp/schedule_lag.max_ms": 1.5,
+        "system/schedule_lag.max_ms": 1.5,
         "config/load.num_prompts": 100.0,
         "config/load.max_concurrency": 8.0,
         "config/workload.input_len": 2048.0,
         "config/workload.output_len": 128.0,
-        "config/engine.max_num_seqs": 8.0,
     }
     assert expected == run_of(track(a_run_dir(tmp_path), store), store).data.metrics
+
+
+def planned(run_dir: RunDir, digest: str) -> RunDir:
+    """The record, of a load of one request."""
+    run_dir.write_json("plan.json", {"digest": digest, "stages": [{"name": "high", "requests": [{}]}]})
+    return run_dir
+
+
+def datasets_of(run: "Run") -> tuple[Any, ...]:
+    return () if run.inputs is None else tuple(run.inputs.dataset_inputs)
+
+
+def test_runs_of_the_same_load_are_found_by_one_filter(store: Store, tmp_path: Path) -> None:
+    """By the digest of the plan, as result.json has it."""
+    digests = {"a": "1" * 64, "b": "1" * 64, "c": "2" * 64}
+    ids = {name: track(planned(a_run_dir(tmp_path / name), digest), store) for name, digest in digests.items()}
+    runs = found(f"dataset.digest = '{'1' * 16}'", store)
+    assert {ids["a"], ids["b"]} == {run.info.run_id for run in runs}
+
+
+def test_a_load_is_a_dataset_with_its_numbers(store: Store, tmp_path: Path) -> None:
+    """Under a name for people, as the input that a load is."""
+    run = run_of(track(planned(a_run_dir(tmp_path), "3" * 64), store), store)
+    (given,) = datasets_of(run)
+    assert ("random 2048/128 high", "3" * 16) == (given.dataset.name, given.dataset.digest)
+    assert {"num_requests": 1} == json.loads(given.dataset.profile)
+    assert [("mlflow.data.context", "load")] == [(tag.key, tag.value) for tag in given.tags]
+
+
+def test_a_run_filled_twice_has_one_dataset_and_one_table(store: Store, tmp_path: Path) -> None:
+    """What a process that was killed had put there is not put there again."""
+    run_dir = requested(planned(a_run_dir(tmp_path), "4" * 64))
+    run_id = track(run_dir, store)
+    table = table_of(run_id, store)
+    client_of(store).set_terminated(run_id, "KILLED")
+    assert run_id == track(run_dir, store)
+    assert (1, table) == (len(datasets_of(run_of(run_id, store))), table_of(run_id, store))
+
+
+def requested(run_dir: RunDir) -> RunDir:
+    """The record, of two requests."""
+    run_dir.write_jsonl("requests.jsonl", [asdict(a_record(index=i)) for i in range(2)])
+    return run_dir
+
+
+def table_of(run_id: str, store: Store) -> Any:
+    return json.loads((Path(store.artifacts) / run_id / "artifacts" / "requests_table.json").read_text())
+
+
+def test_requests_are_a_table(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow reads it back as one that its own `log_table` wrote."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)  # its reader asks no client
+    run_id = track(requested(a_run_dir(tmp_path)), store)
+    table = client_of(store).load_table(experiment_of(store), "requests_table.json", run_ids=[run_id])
+    assert [0, 1] == list(table["index"])
+    assert [{"path": "requests_table.json", "type": "table"}] == json.loads(
+        run_of(run_id, store).data.tags["mlflow.loggedArtifacts"]
+    )
+
+
+def test_a_run_is_described(store: Store, tmp_path: Path) -> None:
+    """Where MLflow looks for it."""
+    note = run_of(track(a_run_dir(tmp_path), store), store).data.tags["mlflow.note.content"]
+    assert note.startswith("`qwen3_32b_awq` `high`: measured")
+
+
+def test_a_run_that_was_judged_has_its_standing(store: Store, tmp_path: Path) -> None:
+    """One word, which a filter finds without finding INVALID too."""
+    run_dir = a_run_dir(tmp_path)
+    run_dir.write_json("verdict.json", Verdict().as_json())
+    assert "VALID" == run_of(track(run_dir, store), store).data.tags["standing"]
+
+
+def test_a_run_has_the_power_mode_of_its_machine(store: Store, tmp_path: Path) -> None:
+    """So that what was measured at MAXN only is one filter."""
+    run_dir = a_run_dir(tmp_path)
+    state = {"power_mode": "MAXN"}
+    run_dir.write_json("machine.json", {"client": {}, "before": state, "after": state})
+    run_id = track(run_dir, store)
+    assert [run_id] == [run.info.run_id for run in found("tags.power_mode = 'MAXN'", store)]
+
+
+def test_runs_are_called_by_what_was_typed_for_them(tmp_path: Path) -> None:
+    """Charts name runs, of which many may have one model and one load; what tells all alike is not in it."""
+    typed = ("model=qwen3_32b_awq", "load=high", "engine.max_num_seqs=8", "sweep.repeats=2")
+    assert "qwen3_32b_awq high max_num_seqs=8" == view_of_job(a_run_dir(tmp_path, overrides=typed)).name
+
+
+def test_an_experiment_says_how_to_read_its_runs(store: Store, tmp_path: Path) -> None:
+    """From its first run on."""
+    track(a_run_dir(tmp_path), store)
+    experiment = client_of(store).get_experiment_by_name(store.experiment)
+    assert experiment is not None
+    assert "TPOT: (E2EL − TTFT) / (output tokens − 1)" in experiment.tags["mlflow.note.content"]
+
+
+@pytest.mark.parametrize("printed", re.findall(r"^- .*: `([^`]+)`$", DESCRIPTION, re.MULTILINE))
+def test_filters_work_as_the_description_prints_them(store: Store, tmp_path: Path, printed: str) -> None:
+    """MLflow takes each, and finds the run that is so."""
+    tags = {"origin": "measured"}
+    run_dir = planned(a_run_dir(tmp_path, sweep="2026-11-24_13-57-59-c0ffee", tags=tags), "…")
+    run_dir.write_json("verdict.json", Verdict().as_json())
+    run_dir.write_json("result.json", RESULT | {"p99_ttft_ms": 990.25})
+    run_dir.write_json("machine.json", {"client": {}, "before": {"power_mode": "MAXN"}, "after": None})
+    run_id = track(run_dir, store)
+    assert run_id in {run.info.run_id for run in found(printed, store)}
+
+
+@pytest.mark.parametrize(("wrote", "there"), [("by hand", "by hand"), (None, DESCRIPTION)])
+def test_a_description_that_somebody_wrote_stays(store: Store, tmp_path: Path, wrote: str | None, there: str) -> None:
+    """An experiment that was made by others, or by an older thorexp, gets ours only where it has none."""
+    own = replace(store, experiment=f"made before, described {wrote}")
+    made = client_of(store).create_experiment(own.experiment)
+    if wrote is not None:
+        client_of(store).set_experiment_tag(made, "mlflow.note.content", wrote)
+    track(a_run_dir(tmp_path), own)
+    assert there == client_of(store).get_experiment(made).tags["mlflow.note.content"]
+
+
+def test_a_sweeps_run_opens_on_its_table_and_plots(store: Store, tmp_path: Path) -> None:
+    """The plots by the addresses of its own artifacts."""
+    (tmp_path / "summary.md").write_text("2 of 2 jobs finished\n\n| point |\n| --- |\n| load=high |\n")
+    (tmp_path / "frontier.png").write_bytes(b"")
+    run_id = track_sweep(a_sweep(tmp_path), store)
+    note = run_of(run_id, store).data.tags["mlflow.note.content"]
+    assert note.startswith("2 of 2 jobs finished\n\n| point |\n| --- |\n| load=high |\n")
+    assert f"![frontier.png](get-artifact?path=frontier.png&run_uuid={run_id})" in note
 
 
 def test_runs_can_be_filtered_by_a_number_of_their_config(store: Store, tmp_path: Path) -> None:
@@ -299,28 +431,6 @@ def test_an_error_too_long_for_a_tag_is_cut_where_one_can_see_it(store: Store, t
     """MLflow takes 8000 characters and would cut the rest in silence."""
     run_dir = a_failed_run_dir(tmp_path, "x" * 9000)
     assert "x" * 7999 + "…" == run_of(track(run_dir, store), store).data.tags["thorexp.error"]
-
-
-def test_a_param_too_long_for_mlflow_is_cut_where_one_can_see_it() -> None:
-    """MLflow takes 6000 characters and would cut the rest in silence."""
-    assert {"a": "x" * 5999 + "…"} == params_of({"a": "x" * 6001}, ())
-
-
-def test_keys_are_brought_into_the_characters_that_mlflow_takes() -> None:
-    """One odd key does not lose the whole record."""
-    assert {"peak.fp8_dense_": "1"} == params_of({"peak": {"fp8[dense]": 1}}, ())
-
-
-def test_params_show_no_password_of_a_url() -> None:
-    """The config names stores and servers, some with credentials in their URLs."""
-    config = {"tracking": {"uri": "postgresql://ann:secret@db/mlflow"}}
-    assert {"tracking.uri": "postgresql://***@db/mlflow"} == params_of(config, ())
-
-
-def test_what_is_no_number_has_no_metric() -> None:
-    """Absent values, infinities, NaN and truth values are left out: MLflow would store some as a number."""
-    result = {"a": None, "b": float("inf"), "c": float("nan"), "d": True, "e": "inf", "f": 0}
-    assert {"f": 0.0} == metrics_of(result, {}, ())
 
 
 def test_tracking_a_record_again_finds_its_run(store: Store, tmp_path: Path) -> None:
@@ -462,7 +572,7 @@ def test_a_sweep_becomes_a_run_beside_those_of_its_jobs(store: Store, tmp_path: 
     """It says what was asked, and how many points came of it."""
     run = run_of(track_sweep(a_sweep(tmp_path), store), store)
     assert "load=high,low" == run.data.tags["thorexp.command"]
-    assert {"thorexp/finished": 2.0, "thorexp/failed": 0.0} == run.data.metrics
+    assert {"system/finished_jobs": 2.0, "system/failed_jobs": 0.0} == run.data.metrics
     assert ("FINISHED", 10_000, 70_000) == (run.info.status, run.info.start_time, run.info.end_time)
 
 
@@ -512,7 +622,7 @@ def test_a_sweep_that_went_on_has_one_run(store: Store, tmp_path: Path) -> None:
     assert run_id == track_sweep(replace(sweep, ended_at=170.0, finished=2, failed=0), store)
     run = run_of(run_id, store)
     assert ("FINISHED", 10_000, 170_000) == (run.info.status, run.info.start_time, run.info.end_time)
-    assert {"thorexp/finished": 2.0, "thorexp/failed": 0.0} == run.data.metrics
+    assert {"system/finished_jobs": 2.0, "system/failed_jobs": 0.0} == run.data.metrics
     assert "finished" == run.data.tags["thorexp.status"]
 
 
@@ -641,20 +751,20 @@ def test_telemetry_is_a_metric_over_time(store: Store, tmp_path: Path) -> None:
     """2 s after the start, which was at 1,700,000,000.25 s, and half a second later."""
     run_id = track(sampled(a_run_dir(tmp_path), *VIN), store)
     expected = [(1_700_000_002_250, 0, 20.5), (1_700_000_002_750, 500, 87.25)]
-    assert expected == history_of("telemetry/hwmon.VIN_w", run_id, store)
+    assert expected == history_of("system/hwmon.VIN_w", run_id, store)
 
 
 def test_steps_count_from_the_first_sample_of_all(store: Store, tmp_path: Path) -> None:
     """So signals that are read at different times lie over each other in a chart."""
     run_id = track(sampled(a_run_dir(tmp_path), *VIN, "7250000000,thermal.tj_c,41"), store)
-    assert [(1_700_000_002_500, 250, 41.0)] == history_of("telemetry/thermal.tj_c", run_id, store)
+    assert [(1_700_000_002_500, 250, 41.0)] == history_of("system/thermal.tj_c", run_id, store)
 
 
 def test_telemetry_of_more_than_one_batch_arrives_whole(store: Store, tmp_path: Path) -> None:
     """MLflow takes 1000 metrics at a time; of 12 signals of 190 samples each has its own history."""
     rows = [f"{7_000_000_000 + i * 1_000_000},hwmon.R{rail}_w,{i}.5" for i in range(190) for rail in range(12)]
     run_id = track(sampled(a_run_dir(tmp_path), *rows), store)
-    values = [[value for _, _, value in history_of(f"telemetry/hwmon.R{i}_w", run_id, store)] for i in range(12)]
+    values = [[value for _, _, value in history_of(f"system/hwmon.R{i}_w", run_id, store)] for i in range(12)]
     assert [[i + 0.5 for i in range(190)]] * 12 == values
 
 
@@ -665,7 +775,7 @@ def test_telemetry_tracked_again_is_there_once(store: Store, tmp_path: Path) -> 
     client_of(store).set_terminated(run_id, "KILLED")
     track(run_dir, store)
     assert (2, "FINISHED") == (
-        len(history_of("telemetry/hwmon.VIN_w", run_id, store)),
+        len(history_of("system/hwmon.VIN_w", run_id, store)),
         run_of(run_id, store).info.status,
     )
 
@@ -675,7 +785,7 @@ def test_telemetry_without_a_date_is_kept_as_a_file_only(store: Store, tmp_path:
     run_dir = sampled(a_run_dir(tmp_path), *VIN)
     run_dir.complete(replace(run_dir.record(), started_ns=None))
     run_id = track(run_dir, store)
-    assert [] == history_of("telemetry/hwmon.VIN_w", run_id, store)
+    assert [] == history_of("system/hwmon.VIN_w", run_id, store)
     assert "telemetry.csv" in artifacts_of(run_id, store)
 
 
@@ -683,23 +793,6 @@ def test_damaged_telemetry_is_an_error_of_ours(store: Store, tmp_path: Path) -> 
     """The file is named."""
     with pytest.raises(RecordError, match=r"telemetry\.csv"):
         track(sampled(a_run_dir(tmp_path), "7000000000,hwmon.VIN_w,much"), store)
-
-
-def test_a_long_signal_is_thinned_to_means() -> None:
-    """1,000 samples, one a ms, become 200 of five, the last of them of 995 to 999, at their middle."""
-    series = Series(tuple(i * 1_000_000 for i in range(1000)), tuple(float(i) for i in range(1000)))
-    points = points_of(Telemetry({"hwmon.VIN_w": series}), unix_s=0.0, monotonic_ns=0)
-    assert (200, Point("telemetry/hwmon.VIN_w", (995 + 996 + 997 + 998 + 999) / 5, 997, 997)) == (
-        len(points),
-        points[-1],
-    )
-
-
-def test_samples_that_are_no_number_are_left_out() -> None:
-    """MLflow would store NaN as 0."""
-    series = Series((0, 1_000_000), (float("nan"), 3.0))
-    points = points_of(Telemetry({"a[0]": series}), unix_s=1.0, monotonic_ns=0)
-    assert (Point("telemetry/a_0_", 3.0, 1001, 1),) == points
 
 
 def tracked_to(store: Store, run_dir: RunDir) -> RunDir:

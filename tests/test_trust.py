@@ -9,7 +9,7 @@ import pytest
 
 from tests.command_line import FAKE, Ran, thorexp
 from thorexp.machine.telemetry import read_telemetry
-from thorexp.rundir import MACHINE, REPORT, SAMPLES, SUMMARY, TELEMETRY, TIMELINE, VERDICT, RunDir
+from thorexp.rundir import MACHINE, PAGE, REPORT, SAMPLES, SUMMARY, TELEMETRY, VERDICT, RunDir
 
 TINY = ("hardware=cpu", "model=tiny_qwen3")
 SMALL = (
@@ -243,11 +243,11 @@ def test_energy_is_told_per_token_gross_and_above_idle(on_a_board: tuple[RunDir,
 
 
 def test_what_was_sampled_is_kept(on_a_board: tuple[RunDir, list[tuple[int, float]]]) -> None:
-    """Every signal of the recording, beside those of the server; and a timeline to look at."""
+    """Every signal of the recording, beside those of the server; and a page to look at that names them."""
     run_dir, _ = on_a_board
     signals = read_telemetry(run_dir.path / TELEMETRY).signals.keys()
     assert {"tegrastats.VIN_w", "tegrastats.VDD_GPU_w", "tegrastats.tj_c", "server.running"} <= signals
-    assert "<html>" in run_dir.read_text(TIMELINE)
+    assert "board (tegrastats.VIN_w), W" in run_dir.read_text(PAGE)
 
 
 def test_the_hottest_sensor_is_told(on_a_board: tuple[RunDir, list[tuple[int, float]]]) -> None:
@@ -269,7 +269,8 @@ def test_without_a_sensor_there_is_no_energy(tmp_path: Path) -> None:
 
 
 def test_telemetry_can_be_left_out(tmp_path: Path) -> None:
-    """No file of it, and no figure."""
+    """No file of it, and no figure; the requests are on the page all the same."""
     run_dir = run(tmp_path, *TINY, "load=low", "telemetry=off")
-    assert (False, False) == (run_dir.has(TELEMETRY), run_dir.has(TIMELINE))
+    assert not run_dir.has(TELEMETRY)
+    assert (True, False) == tuple(words in run_dir.read_text(PAGE) for words in ("Over time", "Sampled during"))
     assert run_dir.read_json(MACHINE)["telemetry"] is None

@@ -22,6 +22,7 @@ from thorexp.conf_tree import conf_dir, register
 from thorexp.config import TrackingConfig
 from thorexp.errors import ConfigError, ThorexpError, TrackingError
 from thorexp.job import Means, Outcome, Place
+from thorexp.places import places_of_job
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import REPORT, RunDir
 from thorexp.session import SERVERS, SHOWN, take_board
@@ -55,7 +56,7 @@ def task(tree: DictConfig) -> Outcome | None:
     place = _place(hydra_config)
     outcome = job.run(prepared, _means(prepared.config.tracking), place, resolved_yaml(tree))
     SHOWN.pause()
-    return _kept(outcome, place.run_dir, prepared.config.tracking)
+    return _kept(outcome, place.run_dir, prepared.config.tracking, Path(hydra_config.runtime.cwd))
 
 
 def _prepared(tree: DictConfig, hydra_config: HydraConf) -> PreparedJob:
@@ -70,15 +71,18 @@ def _prepared(tree: DictConfig, hydra_config: HydraConf) -> PreparedJob:
     return prepare(config, typed_engine_args(hydra_config.overrides.task))
 
 
-def _kept(outcome: Outcome, run_dir: RunDir, to: TrackingConfig) -> Outcome:
-    """Show the report and track the record, then raise what went wrong, the job's own failure first."""
+def _kept(outcome: Outcome, run_dir: RunDir, to: TrackingConfig, here: Path) -> Outcome:
+    """Show the report, track the record and say where all of it is, then raise what went wrong, the job's own failure
+    first.
+    """
     if outcome.failure is None:
-        print(run_dir.read_text(REPORT), f"{run_dir.path}\n", sep="", flush=True)
-    untracked = _track(run_dir, to)
+        print(run_dir.read_text(REPORT), end="", flush=True)
+    run_id, untracked = _track(run_dir, to)
     if outcome.failure is not None:
         if untracked is not None:
             log.error("%s", untracked)
         raise outcome.failure
+    print(*places_of_job(run_dir, run_id, to.uri, here), "", sep="\n", flush=True)
     if untracked is not None:
         raise untracked
     return outcome
@@ -101,14 +105,14 @@ def _open_store(store: tracking.Store) -> None:
         log.warning("%s", failed)
 
 
-def _track(run_dir: RunDir, to: TrackingConfig) -> TrackingError | None:
-    """Put the record into MLflow; a store that does not take it is an outcome, and the record stays."""
-    if to.enabled:
-        try:
-            tracking.track(run_dir, tracking.Store.of(to))
-        except TrackingError as failed:
-            return failed
-    return None
+def _track(run_dir: RunDir, to: TrackingConfig) -> tuple[str | None, TrackingError | None]:
+    """The record's run in MLflow; a store that does not take it is an outcome, and the record stays."""
+    if not to.enabled:
+        return None, None
+    try:
+        return tracking.track(run_dir, tracking.Store.of(to)), None
+    except TrackingError as failed:
+        return None, failed
 
 
 def _place(hydra_config: HydraConf) -> Place:

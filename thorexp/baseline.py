@@ -8,8 +8,14 @@ from thorexp.conf_tree import conf_dir
 from thorexp.config import BaselineConfig
 from thorexp.errors import ConfigError
 from thorexp.published import Judged, check_measured, imported, judge_one, read
+from thorexp.said_load import load_words
 
 FOLDER = "baseline"
+
+
+def names() -> tuple[str, ...]:
+    """Of all that are shipped and have a table."""
+    return tuple(path.stem for path in sorted((conf_dir() / FOLDER).glob("*.yaml")) if shipped(path.stem).file)
 
 
 def shipped(name: str) -> BaselineConfig:
@@ -34,4 +40,4 @@ def baseline_results(baseline: BaselineConfig) -> tuple[Judged, ...]:
     results = read(file)
     for values in results:
         check_measured(values, file)
-    return tuple(imported(judge_one(values, typed, file)) for values in results)
+    return tuple(imported(judge_one(values, [*load_words(values), *typed], file)) for values in results)

@@ -19,22 +19,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from itertools import chain, count
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from thorexp import rundir, tracking
-from thorexp.conf_tree import conf_dir
 from thorexp.errors import RecordError, ThorexpError
 from thorexp.judge import heading, show, table, told_usage, words_of
 from thorexp.published import SAVED, Judged, check_measured, imported, judge_one, read
 from thorexp.report import Extra, Result, as_json, render
 from thorexp.rundir import Record, RunDir
+from thorexp.said_load import load_words, number, prompts, rate
 
 ROOT = Path("outputs") / "imported"
-LOADS = ("high", "low")  # of the published table
 # Only where the result says so itself.
 UNSAID = ("date", "endpoint_type", "backend", "label", "tokenizer_id", "request_rate", "burstiness")
 
@@ -75,7 +72,7 @@ def imports(source: Path, typed: Sequence[str]) -> Iterator[Imported]:
     seen: Counter[str] = Counter()
     for values in read(source):
         check_measured(values, source)
-        judged = imported(judge_one(values, [*_load(values), *typed], source))
+        judged = imported(judge_one(values, [*load_words(values), *typed], source))
         content = _digest(source.name, *_chosen(judged).values(), values)
         yield Imported(_digest(content, seen[content]), source, values, judged)
         seen[content] += 1
@@ -123,39 +120,6 @@ def _is_directory(source: Path) -> bool:
         return False
 
 
-def _load(values: Mapping[str, Any]) -> Iterator[str]:
-    """As one would type it: the option with these numbers, else the numbers, by a name that says how many at once."""
-    prompts, at_once, rate = _prompts(values), _number(values.get("max_concurrency")), _rate(values)
-    for option in LOADS:
-        load = yaml.safe_load((conf_dir() / "load" / f"{option}.yaml").read_text(encoding="utf-8"))
-        if (prompts, at_once, rate) == (load["num_prompts"], load["max_concurrency"], inf):
-            yield f"load={option}"
-            return
-    yield f"load.name={'any' if at_once is None else f'c{at_once:g}'}"
-    yield f"load.num_prompts={prompts}"
-    yield f"load.max_concurrency={'null' if at_once is None else int(at_once)}"
-    yield f"load.request_rate={rate}"
-
-
-def _prompts(values: Mapping[str, Any]) -> int:
-    asked, *answered = (_number(values.get(key)) or 0 for key in ("num_prompts", "completed", "failed"))
-    return int(asked or sum(answered))
-
-
-def _rate(values: Mapping[str, Any]) -> float:
-    """In requests/s; without end where a result does not say it: a closed loop."""
-    return _number(values.get("request_rate")) or inf
-
-
-def _number(value: Any) -> float | None:
-    """Absent where it is no number or has no end, as vLLM's "inf"; the judge refuses what must be one."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if isfinite(number) else None
-
-
 def _digest(*said: Any) -> str:
     return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -192,8 +156,8 @@ def _place(result: Imported, root: Path) -> RunDir:
 
 
 def _places(kept: Sequence[RunDir]) -> Iterator[str]:
-    for folder, number in Counter(run_dir.path.parent for run_dir in kept).items():
-        yield f"{number} {'result' if number == 1 else 'results'} in {folder}"
+    for folder, results in Counter(run_dir.path.parent for run_dir in kept).items():
+        yield f"{results} {'result' if results == 1 else 'results'} in {folder}"
 
 
 def _moment(result: Imported) -> float:
@@ -206,13 +170,13 @@ def _moment(result: Imported) -> float:
 
 
 def _published(result: Imported, moment: float) -> Result:
-    values, at_once = result.values, _number(result.values.get("max_concurrency"))
+    values, at_once = result.values, number(result.values.get("max_concurrency"))
     return Result(
         model_id=result.judged.name,
         date=time.strftime("%Y%m%d-%H%M%S", time.localtime(moment)),
-        num_prompts=_prompts(values),
-        request_rate=_rate(values),
-        burstiness=_number(values.get("burstiness")) or 1.0,
+        num_prompts=prompts(values),
+        request_rate=rate(values),
+        burstiness=number(values.get("burstiness")) or 1.0,
         max_concurrency=None if at_once is None else int(at_once),
         summary=result.judged.summary,
         extras=dict(_extras(result)),

@@ -11,7 +11,7 @@ from thorexp import rundir
 from thorexp.asking import headers_of
 from thorexp.config import Weights
 from thorexp.errors import LoadError, ServerError, ThorexpError
-from thorexp.keep import keep_result, tags, verdict_tags
+from thorexp.keep import keep_page, keep_result, tags, verdict_tags
 from thorexp.playing import keep_plan, measure
 from thorexp.prediction import predicted
 from thorexp.prepare import PROBE_LEN, PreparedJob
@@ -85,6 +85,7 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         place.run_dir.write_text(rundir.ERROR, f"{failed}\n")
     if job.launch is not None and not job.config.predict:
         keep_server_log(means.servers.log, place.run_dir)
+    keep_page(job.config, place.run_dir)
     record = Record(
         schema=rundir.SCHEMA,
         id=uuid4().hex,

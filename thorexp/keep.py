@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from thorexp import rundir
 from thorexp.config import JobConfig
 from thorexp.found import SEVERAL_TOKENS
+from thorexp.html.document import document
+from thorexp.html.point import point_section
 from thorexp.kernels import kernels_of
 from thorexp.left import Left
 from thorexp.machine.identity import identity
@@ -20,8 +22,8 @@ from thorexp.report import Extra, Result, as_json, render
 from thorexp.rundir import RunDir
 from thorexp.serve.server import Endpoint
 from thorexp.simulation import is_simulated
-from thorexp.timeline import timeline
 from thorexp.trust import Trust, trust
+from thorexp.watching import gpus_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,24 @@ class Measurement:
 
 
 def keep_result(job: PreparedJob, endpoint: Endpoint, measured: Measurement, run_dir: RunDir) -> Verdict:
-    """Judge it, and write summary, verdict, result, report, machine and timeline."""
+    """Judge it, and write summary, verdict, result, report and machine."""
     left = measured.left
     backed = trust(job, left)
     result = _result(job, endpoint, measured, backed)
     run_dir.write_json(rundir.MACHINE, _machine(job, endpoint, left))
-    run_dir.write_json(rundir.SUMMARY, _summary(measured, backed))
+    run_dir.write_json(rundir.SUMMARY, _summary(job, measured, backed))
     run_dir.write_json(rundir.VERDICT, backed.verdict.as_json() | {"thresholds": asdict(job.config.verdict)})
     run_dir.write_json(rundir.RESULT, as_json(result))
     run_dir.write_text(rundir.REPORT, render(result))
-    if left.watched.telemetry is not None:
-        run_dir.write_text(rundir.TIMELINE, _timeline(job, left, backed))
     return backed.verdict
+
+
+def keep_page(config: JobConfig, run_dir: RunDir) -> None:
+    """Write the job as a page, of what its run directory holds: after its other files, but for record.json."""
+    title = f"{config.model.name} {config.load.name} on {config.hardware.name}"
+    lead = (f"{config.model.repository} on {config.hardware.description}.",)
+    section = replace(point_section(run_dir, "The job", "job", {}), folded=False)
+    run_dir.write_text(rundir.PAGE, document(title, lead, (section,)))
 
 
 def _machine(job: PreparedJob, endpoint: Endpoint, left: Left) -> dict[str, Any]:
@@ -68,8 +76,11 @@ def _machine(job: PreparedJob, endpoint: Endpoint, left: Left) -> dict[str, Any]
     }
 
 
-def _summary(measured: Measurement, backed: Trust) -> dict[str, Any]:
-    """By our own names; the spans of the load and of the rest before it on the clock of requests and telemetry."""
+def _summary(job: PreparedJob, measured: Measurement, backed: Trust) -> dict[str, Any]:
+    """By our own names; the spans of the load and of the rest before it on the clock of requests and telemetry.
+
+    `gpus`: those that the job may use, by NVML's indices; null for all.
+    """
     left = measured.left
     return {
         "origin": left.origin,
@@ -83,17 +94,13 @@ def _summary(measured: Measurement, backed: Trust) -> dict[str, Any]:
         "reusable_tokens": backed.reusable_tokens,
         "excluded": measured.excluded,
         "utilization": asdict(backed.utilization),
+        "position": asdict(backed.position),
+        "gpus": gpus_of(job.config),
         "server": asdict(left.counted),
         "energy": None if backed.energy is None else asdict(backed.energy),
         "hottest": backed.hottest,
         "throttling": None if backed.throttling is None else asdict(backed.throttling),
     }
-
-
-def _timeline(job: PreparedJob, left: Left, backed: Trust) -> str:
-    start_ns = left.played.start_ns if left.watched.idle is None else left.watched.idle[0]
-    title = f"{job.config.model.name} {job.config.load.name} on {job.config.hardware.name}"
-    return timeline(title, left.played, left.telemetry, backed.power, start_ns, left.played.end_ns)
 
 
 def tags(config: JobConfig, vllm_version: str | None) -> dict[str, str]:

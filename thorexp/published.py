@@ -36,7 +36,6 @@ from thorexp.prepare import resolve_engine_args
 from thorexp.report import COUNTS, FOREIGN, LATENCIES, parse
 from thorexp.rooflines import roofline
 from thorexp.rundir import CONFIG, RESULT, VERDICT, RunDir, damaged
-from thorexp.tracking.view import read_config
 
 SAVED = (
     "what `vllm bench serve` prints, whole, or what it saves with --save-result; JSON of GuideLLM, AIPerf or GenAI-Perf"
@@ -227,7 +226,7 @@ def _lengths(config: JobConfig, summary: Summary) -> Lengths | None:
 
 def _named(values: Mapping[str, Any], run_dir: RunDir | None) -> str:
     """The model that a result says it is of: of a run directory its config's, for the result may carry a path."""
-    model = read_config(run_dir).get("model") if run_dir is not None and run_dir.has(CONFIG) else None
+    model = run_dir.config().get("model") if run_dir is not None and run_dir.has(CONFIG) else None
     configured = model.get("name") if isinstance(model, Mapping) else None
     return str(configured or values.get("model") or values.get("model_id") or "")
 

@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
+
 from thorexp.errors import RecordError
+from thorexp.measure.records import RequestRecord
 
 SCHEMA = 1
 
@@ -28,15 +31,17 @@ SERVER_LOG = "server.log"  # the server's start-up and its lines during this job
 METRICS_BEFORE = "metrics_before.prom"  # /metrics just before the load
 METRICS_AFTER = "metrics_after.prom"  # and just after
 TELEMETRY = "telemetry.csv"  # ns,signal,value: what was sampled before and during the load
-TIMELINE = "timeline.html"  # the same over time, to look at
+PAGE = "report.html"  # the job in figures, to look at
 VERDICT = "verdict.json"  # may the result be believed; the reasons against it
 SAMPLES = "samples.json"  # answers to plain questions, asked before the load
 ERROR = "error.txt"  # why the job failed; only there if it did
 RECORD = "record.json"
 FILES = (
     CONFIG, ENGINE_ARGS, PLAN, REQUESTS, SUMMARY, RESULT, REPORT, MACHINE, SERVER_LOG, METRICS_BEFORE,
-    METRICS_AFTER, TELEMETRY, TIMELINE, VERDICT, SAMPLES, ERROR,
+    METRICS_AFTER, TELEMETRY, PAGE, VERDICT, SAMPLES, ERROR,
 )  # fmt: skip
+
+LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # ten times as fast
 
 Status = Literal["finished", "failed"]
 
@@ -84,12 +89,16 @@ class RunDir:
             (self.path / name).unlink(missing_ok=True)
 
     def write_text(self, name: str, text: str) -> Path:
+        """Put a whole file in place, in UTF-8, or leave what was there."""
+        return self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> Path:
         """Put a whole file in place, or leave what was there."""
         target = self.path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f".{name}.partial")
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
@@ -131,6 +140,23 @@ class RunDir:
         except json.JSONDecodeError as broken:
             raise damaged(self.path / name, str(broken)) from None
 
+    def config(self) -> dict[str, Any]:
+        """The job's config as plain data; RecordError when it is missing or is no mapping."""
+        try:
+            values = yaml.load(self.read_text(CONFIG), Loader=LOADER)
+        except yaml.YAMLError as broken:
+            raise damaged(self.path / CONFIG, str(broken)) from None
+        if not isinstance(values, dict):
+            raise damaged(self.path / CONFIG, f"a {type(values).__name__} where a mapping should be")
+        return values
+
+    def requests(self) -> tuple[RequestRecord, ...]:
+        """What was sent, as it was recorded; none of an imported result. RecordError when a line is damaged."""
+        if not self.has(REQUESTS):
+            return ()
+        lines = enumerate(self.read_text(REQUESTS).splitlines(), start=1)
+        return tuple(_request(line, f"{self.path / REQUESTS}:{number}") for number, line in lines)
+
     def record(self) -> Record:
         """What the directory says of itself; RecordError when it is not complete, or of another schema."""
         values = self.read_json(RECORD)
@@ -152,7 +178,17 @@ class RunDir:
             ) from None
 
 
-def damaged(path: Path, evidence: str) -> RecordError:
+def _request(line: str, where: str) -> RequestRecord:
+    try:
+        values = json.loads(line)
+        chunks = values.get("chunk_tokens")
+        tuples = {"token_ns": tuple(values["token_ns"]), "chunk_tokens": None if chunks is None else tuple(chunks)}
+        return RequestRecord(**values | tuples)
+    except (ValueError, TypeError, KeyError, AttributeError) as broken:
+        raise damaged(where, repr(broken)) from None
+
+
+def damaged(path: Path | str, evidence: str) -> RecordError:
     """What is raised of a file of a run directory that is not what it should be."""
     return RecordError(
         "A file of a run directory is damaged.",

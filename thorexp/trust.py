@@ -14,6 +14,7 @@ from thorexp.measure.limits import (
     utilization,
 )
 from thorexp.measure.metrics import output_tokens
+from thorexp.measure.position import Position, position
 from thorexp.measure.power import Power, power_of
 from thorexp.measure.reuse import Reuse, reuse_of
 from thorexp.measure.verdict import Verdict
@@ -32,6 +33,7 @@ class Trust:
 
     verdict: Verdict
     utilization: Utilization
+    position: Position
     reusable_tokens: int | None
     power: Power | None
     energy: Energy | None
@@ -45,12 +47,14 @@ def trust(job: PreparedJob, left: Left) -> Trust:
     limits = roofline(job.config, job.args)
     reuse = reuse_of(job.plan, left.sent, left.block)
     decoding = decoding_of(left.good, left.summary.duration_s)
-    used = utilization(left.summary, limits, prefilled=_prefilled(left, reuse), decoding=decoding)
+    prefilled = _prefilled(left, reuse)
+    used = utilization(left.summary, limits, prefilled=prefilled, decoding=decoding)
     power, energy = _energy(job, left)
     found = findings(job, left, limits, reuse, used, power)
     return Trust(
         verdict=replace(judge(found, job.config.verdict), origin=left.origin),
         utilization=used,
+        position=position(left.summary, limits, prefilled=prefilled, decoding=decoding),
         reusable_tokens=None if reuse is None else reuse.total,
         power=power,
         energy=energy,

@@ -9,14 +9,15 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from tests.records import BELIEVED
+from tests.records import BELIEVED, a_record, a_result, a_summary
 from thorexp.baseline import shipped
 from thorexp.capacity import Capacity
 from thorexp.conf_tree import conf_dir, register
 from thorexp.config import SweepConfig, TrackingConfig
 from thorexp.measure.roofline import Fit
 from thorexp.measure.verdict import Origin, Reason, Thresholds, Verdict
-from thorexp.rundir import CONFIG, RESULT, VERDICT, Record, RunDir
+from thorexp.report import Result, as_json, render
+from thorexp.rundir import CONFIG, REPORT, RESULT, VERDICT, Record, RunDir
 from thorexp.sweep.jobs import ComposedJob
 from thorexp.sweep.summary import Point
 from thorexp.sweepdir import SweepRecord
@@ -66,6 +67,8 @@ FINISHED = Record(
     tags={"model": "a", "load": "high", "hostname": platform.node()},
 )
 
+FAST = {"output_throughput": 300.0, "median_ttft_ms": 90.5, "median_tpot_ms": 40.0}
+SLOW = {"output_throughput": 100.0, "median_ttft_ms": 30.25, "median_tpot_ms": 20.0}
 FEW = Reason("few_samples", "SUSPECT", ("p99_ttft_ms",), "P99 of 10 values: p99_ttft_ms", "load.num_prompts=100")
 CACHED = Reason("prefix_cache_hits", "INVALID", ("ttft", "throughput"), "96 of 128 prompt tokens", "another seed")
 
@@ -115,6 +118,20 @@ def a_point(
     run_dir.write_json(RESULT, dict(result))
     run_dir.write_json(VERDICT, Verdict(reasons, origin=origin).as_json() | {"thresholds": asdict(believed)})
     return Point(overrides, base or " ".join(overrides), path, "finished", believed=now)
+
+
+def a_reported_point(
+    folder: Path, *overrides: str, result: Result | None = None, tags: Mapping[str, str] | None = None, **changes: Any
+) -> Point:
+    """One with its report.txt as well, of this result: else of two requests of the seed's high load."""
+    told = result or a_result(a_summary(a_record(token_ns=(100, 200), output_tokens=2), a_record(sent_ns=50)))
+    origin: Origin = "measured" if told.verdict is None else told.verdict.origin
+    point = a_point(folder, *overrides, result=as_json(told), origin=origin, **changes)
+    assert point.directory is not None
+    run_dir = RunDir(point.directory)
+    run_dir.write_text(REPORT, render(told))
+    run_dir.complete(replace(FINISHED, tags={**FINISHED.tags, "origin": origin, **(tags or {})}))
+    return point
 
 
 def an_unjudged_point(folder: Path, *overrides: str, result: Mapping[str, Any]) -> Point:

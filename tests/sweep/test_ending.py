@@ -6,7 +6,7 @@ import pytest
 
 from tests.sweep.makers import a_failed_point, a_point, a_sweep
 from thorexp.measure.verdict import Origin
-from thorexp.sweep.ending import SUMMARY_MD, SUMMARY_TXT, _where_to_look, keep_sweep
+from thorexp.sweep.ending import SUMMARY_MD, SUMMARY_TXT, SWEEP_PAGE, _where_to_look, keep_sweep
 from thorexp.sweep.summary import rows
 from thorexp.sweepdir import read_sweep
 
@@ -81,3 +81,19 @@ def test_a_tracking_server_is_named_without_its_password(scheme: str) -> None:
     """It has a UI of its own at its address, which no `mlflow ui` needs to open."""
     told = _where_to_look(f"{scheme}://ann:secret@thor:5000")
     assert f"To compare runs: {scheme}://***@thor:5000" == told
+
+
+def test_a_sweep_keeps_its_plots_as_images(tmp_path: Path) -> None:
+    """Beside its other files, from where MLflow takes them."""
+    assert [b"\x89PNG"] == [path.read_bytes()[:4] for path in ended(tmp_path, "measured").glob("*.png")]
+
+
+def test_a_sweep_keeps_a_page(tmp_path: Path) -> None:
+    """With what it says on the terminal first; a part of a sweep leaves the page that shows all of it."""
+    directory = ended(tmp_path, "simulated")
+    assert f"<p>simulated: 1 of 2 jobs finished, 1 failed: {directory}</p>" in (directory / SWEEP_PAGE).read_text()
+    (directory / SWEEP_PAGE).unlink()
+    record = read_sweep(directory)
+    assert record is not None
+    keep_sweep(record, [a_failed_point("failed")])
+    assert not (directory / SWEEP_PAGE).exists()

@@ -1,32 +1,25 @@
-"""A sweep's rows as text, CSV, Markdown and a plot."""
+"""A sweep's rows as text and as CSV, and what text and Markdown both say."""
 
 import csv
 import io
-import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.records import BELIEVED
-from tests.sweep.makers import CACHED, FEW, MODELS, a_failed_point, a_point, an_unjudged_point
-from thorexp.measure.verdict import Origin, Reason
-from thorexp.sweep.files import as_csv, frontier_html, markdown, text
-from thorexp.sweep.summary import COLUMNS, Point, Row, rows
+from tests.sweep.makers import CACHED, FAST, FEW, MODELS, SLOW, a_failed_point, a_point, an_unjudged_point
+from thorexp.measure.stats import agreement
+from thorexp.measure.verdict import Origin, Reason, Verdict
+from thorexp.sweep.files import as_csv, text
+from thorexp.sweep.markdown import markdown
+from thorexp.sweep.summary import COLUMNS, GOODPUT, Point, Row, State, columns_of, rows
 
-FAST = {"output_throughput": 300.0, "median_ttft_ms": 90.5, "median_tpot_ms": 40.0}
-SLOW = {"output_throughput": 100.0, "median_ttft_ms": 30.25, "median_tpot_ms": 20.0}
 THOR_SEED = [model for model in MODELS if not model.startswith("tiny")]
-
-
-@pytest.fixture
-def points(tmp_path: Path) -> tuple[Point, ...]:
-    """One that failed, one that is slow, one that is fast."""
-    return (
-        a_failed_point("model=b", "load=high", error="b does not fit on cpu.\n  try  another"),
-        a_point(tmp_path, "model=a", "load=low", result=SLOW),
-        a_point(tmp_path, "model=a", "load=high", result=FAST),
-    )
 
 
 def shown(points: tuple[Point, ...], title: str = "2 of 3 jobs finished, 1 failed: outputs/now") -> str:
@@ -68,6 +61,106 @@ def test_text_begins_with_its_title_in_one_line(points: tuple[Point, ...]) -> No
 
 
 @pytest.mark.parametrize(
+    ("value", "shown_as"),
+    [
+        (0.004, "0.00"),
+        (999.99, "999.99"),
+        (999.996, "1000.0"),
+        (2885.93, "2885.9"),
+        (12_743.02, "12743"),
+        (123_456.78, "123457"),
+        (123_456_789.0, "123456789"),
+        (1_234_567_890.0, "1.23e+09"),
+    ],
+)
+def test_text_has_five_digits_or_all_before_the_point(tmp_path: Path, value: float, shown_as: str) -> None:
+    """To two places at most; beyond a thousand million no board is measured."""
+    said = shown((a_point(tmp_path, "load=a", result={"output_throughput": value}),))
+    assert [shown_as] == [cells(line)[1] for line in said.splitlines() if line.startswith("│")]
+
+
+VALUES = st.floats(0, 1e300, allow_subnormal=False) | st.floats(0, 200_000)
+WORDS = st.text(
+    st.characters(codec="ascii", categories=("L", "N")) | st.sampled_from("_-.[],/ "), min_size=1, max_size=60
+)
+
+
+@st.composite
+def any_row(draw: st.DrawFn, keys: tuple[str, ...]) -> Row:
+    """Measured, simulated or imported, in doubt, in part and stopped, with numbers of any size."""
+    doubts = draw(st.sampled_from([(), (replace(FEW, metrics=("all",)),), (replace(CACHED, metrics=("all",)),)]))
+    values = {key: value for key in keys if (value := agreement([draw(VALUES)])) is not None}
+    origin = draw(st.sampled_from(get_args(Origin)))
+    state = draw(st.sampled_from(get_args(State)))
+    name = draw(WORDS)
+    return Row(
+        name, name, state, values, (), (), Verdict(doubts, origin=origin), stopped=draw(st.sampled_from([(), ("x",)]))
+    )
+
+
+@given(st.data(), st.booleans())
+def test_text_fits_100_columns_whatever_is_in_it(data: st.DataObject, with_slo: bool) -> None:
+    """And every number is whole: it is read back, to four digits or two places, with its marks."""
+    keys = tuple(column.key for column in (*COLUMNS, *([GOODPUT] if with_slo else ())))
+    found = data.draw(st.lists(any_row(keys), min_size=1, max_size=4))
+    told = text(found, data.draw(WORDS), "a title")
+    lines = [line for line in told.splitlines() if line[:1] in tuple("┏┃┡│└")]
+    assert max(map(len, lines)) <= 100
+    assert "…" not in told
+    numbers = [[cell.rstrip("~?!*") for cell in cells(line)[1:-1]] for line in lines if line[0] == "│"]
+    columns = [each for each in columns_of(found) if not with_slo or each.key != "median_itl_ms"]
+    expected = [[pytest.approx(row.values[each.key].median, rel=5e-3, abs=5.1e-3) for each in columns] for row in found]
+    assert expected == [[float(cell) for cell in row] for row in numbers if any(row)]
+
+
+SERVED = {"output_throughput": 300.0, "median_itl_ms": 20.0, "p99_itl_ms": 30.0}
+LIMITED = {**SERVED, "thorexp": {"goodput_percent": 59.0}}
+
+
+def heads(said: str) -> list[str]:
+    return cells(next(line for line in said.splitlines() if line.startswith("┃")), "┃")
+
+
+def test_an_slo_has_a_column_for_which_a_time_gives_way(tmp_path: Path) -> None:
+    """The median ITL, which is near the median TPOT; a point without one has a dash."""
+    said = shown((a_point(tmp_path, "load=a", result=LIMITED), a_point(tmp_path, "load=b", result=SERVED)))
+    assert ["tok/s", "goodput %", "TTFT p50", "TTFT p99", "TPOT p50", "TPOT p99", "ITL p99"] == heads(said)[1:-1]
+    assert ["59.00", "-"] == [cells(line)[2] for line in said.splitlines() if line.startswith("│")]
+
+
+def test_without_an_slo_there_is_no_such_column(tmp_path: Path) -> None:
+    """Neither on the terminal nor in CSV."""
+    points = (a_point(tmp_path, "load=a", result=SERVED),)
+    assert ["ITL p50", "ITL p99"] == heads(shown(points))[-3:-1]
+    assert "goodput" not in as_csv(table(points))
+
+
+def test_csv_has_the_goodput_of_an_slo(tmp_path: Path) -> None:
+    """Beside all others: what gives way on the terminal does not here."""
+    (row,) = csv_rows((a_point(tmp_path, "load=a", result=LIMITED),))
+    assert ("59.0", "20.0") == (row["goodput_percent"], row["median_itl_ms"])
+
+
+STOPPED = Reason("stopped_load", "SUSPECT", ("all",), "the load was given up: 10 of 400 …", "a lower load")
+GIVEN_UP = {**FAST, "thorexp": {"stopped": "10 of 400 requests missed the SLO"}}
+
+
+def test_a_load_that_was_ended_early_is_said(tmp_path: Path) -> None:
+    """Beside the point's name, and once below the table, with why."""
+    said = shown((a_point(tmp_path, "load=a", result=GIVEN_UP, reasons=(STOPPED,)),))
+    assert "│a (stopped)│" in said
+    assert "? stopped: load=a: 10 of 400 requests missed the SLO\n" in said
+    assert "given up" not in said
+
+
+def test_a_load_that_was_ended_early_and_is_accepted_is_said_without_a_mark(tmp_path: Path) -> None:
+    """Its numbers have none either."""
+    now = replace(BELIEVED, accept=["stopped_load"])
+    said = shown((a_point(tmp_path, "load=a", result=GIVEN_UP, reasons=(STOPPED,), now=now),))
+    assert "\nstopped: load=a: 10 of 400 requests missed the SLO\n" in said
+
+
+@pytest.mark.parametrize(
     ("reason", "origin", "mark", "word"),
     [
         (FEW, "measured", "?", "SUSPECT"),
@@ -80,29 +173,20 @@ def test_text_begins_with_its_title_in_one_line(points: tuple[Point, ...]) -> No
 def test_text_of_thors_table_fits_100_columns(
     tmp_path: Path, reason: Reason, origin: Origin, mark: str, word: str
 ) -> None:
-    """Seven models with the longest names by two loads, with times of minutes, all in doubt, and nothing is cut."""
+    """Seven models with the longest names by two loads, with times of minutes, all in doubt, and nothing is cut.
+
+    Of large numbers it shows no places.
+    """
     numbers = {column.key: 123_456.78 for column in COLUMNS} | {"output_throughput": 12_345.67}
     doubt = replace(reason, metrics=("all",))
     seed = [(f"model={model}", f"load={load}") for model in THOR_SEED for load in ("high", "low")]
     said = shown(tuple(a_point(tmp_path, *words, result=numbers, reasons=(doubt,), origin=origin) for words in seed))
     lines = [line for line in said.splitlines() if line[0] in "┏┃┡│└"]
-    assert (14, 14) == (len(seed), said.count(f"│12345.67{mark}"))
-    assert 6 * 14 == said.count(f"│123456.78{mark}")
+    numbers_shown = Counter(cell for line in lines for cell in cells(line))
+    assert (14, 14, 6 * 14) == (len(seed), numbers_shown[f"12346{mark}"], numbers_shown[f"123457{mark}"])
     assert 14 == sum(line.endswith(f"│{word}│") for line in lines)
     assert max(map(len, lines)) <= 100
     assert "…" not in said
-
-
-@pytest.fixture
-def doubted(tmp_path: Path) -> tuple[Point, ...]:
-    """Two of too few requests for their P99, of which one is the lowest, two of enough, and one from the cache."""
-    return (
-        a_point(tmp_path, "load=a", result={"output_throughput": 40.0, "p99_ttft_ms": 5.0}, reasons=(FEW,)),
-        a_point(tmp_path, "load=b", result={"output_throughput": 30.0, "p99_ttft_ms": 6.0}),
-        a_point(tmp_path, "load=c", result={"output_throughput": 20.0, "p99_ttft_ms": 6.0}, reasons=(FEW,)),
-        a_point(tmp_path, "load=d", result={"output_throughput": 10.0, "p99_ttft_ms": 7.0}),
-        a_point(tmp_path, "load=e", result={"output_throughput": 99.0, "p99_ttft_ms": 1.0}, reasons=(CACHED,)),
-    )
 
 
 EXPLAINED = "* best of several numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report\n"
@@ -118,19 +202,6 @@ def test_text_marks_what_is_not_valid(doubted: tuple[Point, ...]) -> None:
     assert ["5.00?", "6.00*", "6.00?", "7.00", "1.00!"] == [line[3] for line in lines]
     assert ["40.00*", "30.00", "20.00", "10.00", "99.00!"] == [line[1] for line in lines]
     assert ["SUSPECT", "VALID", "SUSPECT", "VALID", "INVALID"] == [line[8] for line in lines]
-
-
-def test_markdown_marks_what_is_not_valid(doubted: tuple[Point, ...]) -> None:
-    """And not in bold."""
-    lines = [cells(line, "|") for line in markdown(table(doubted), "a title").splitlines()[4:9]]
-    assert ["5.00?", "**6.00**", "6.00?", "7.00", "1.00!"] == [line[3] for line in lines]
-    assert ["SUSPECT", "VALID", "SUSPECT", "VALID", "INVALID"] == [line[8] for line in lines]
-
-
-def test_markdown_marks_the_median_of_repeats(tmp_path: Path) -> None:
-    """5 and 7: behind half the interval, which is t · √2 / √2."""
-    repeats = (a_point(tmp_path, "load=a", result={"p99_ttft_ms": ms}, reasons=(FEW,)) for ms in (5.0, 7.0))
-    assert "| 6.00 ± 12.71? |" in markdown(table(tuple(repeats)), "a title")
 
 
 def test_what_nobody_judged_is_marked(tmp_path: Path) -> None:
@@ -156,16 +227,6 @@ def test_a_reason_is_said_once_with_the_points_that_it_speaks_against(doubted: t
     cached = "! prefix_cache_hits: load=e: 96 of 128 prompt tokens\n"
     assert f"{EXPLAINED}{few}{cached}" in said
     assert 1 == said.count("few_samples")
-
-
-@pytest.fixture
-def accepting(tmp_path: Path) -> tuple[Point, ...]:
-    """Three that accept too few requests for their P99, of which two have it; one of them is from the cache too."""
-    now = replace(BELIEVED, accept=["few_samples"])
-    return tuple(
-        a_point(tmp_path, f"load={name}", result={"output_throughput": rate, "p99_ttft_ms": 5.0}, reasons=of, now=now)
-        for name, rate, of in (("a", 40.0, (FEW,)), ("b", 30.0, ()), ("c", 20.0, (CACHED, FEW)))
-    )
 
 
 @pytest.mark.parametrize("said_by", ["text", "markdown"])
@@ -231,35 +292,6 @@ def test_nothing_to_judge_needs_no_explanation(said_by: str) -> None:
     assert "INVALID" not in said_of((a_failed_point("load=a"),), said_by)
 
 
-@pytest.fixture
-def foreign(tmp_path: Path) -> tuple[Point, ...]:
-    """Of each origin one that is VALID and one that is not, and another that was measured; each is as fast to begin."""
-    doubt = replace(FEW, metrics=("throughput",))
-    found: tuple[tuple[str, Origin, float, tuple[Reason, ...]], ...] = (
-        ("a", "simulated", 70.0, ()),
-        ("b", "simulated", 60.0, (doubt,)),
-        ("c", "measured", 50.0, ()),
-        ("d", "measured", 40.0, ()),
-        ("e", "imported", 30.0, (doubt,)),
-        ("f", "imported", 20.0, ()),
-    )
-    return tuple(
-        a_point(tmp_path, f"load={name}", result={**FAST, "output_throughput": rate}, reasons=reasons, origin=origin)
-        for name, origin, rate, reasons in found
-    )
-
-
-@pytest.fixture
-def simulated(tmp_path: Path) -> tuple[Point, ...]:
-    """Two, of which the faster is SUSPECT, and one that failed."""
-    doubt = replace(FEW, metrics=("ttft",))
-    return (
-        a_point(tmp_path, "load=a", result=FAST, reasons=(doubt,), origin="simulated"),
-        a_point(tmp_path, "load=b", result=SLOW, origin="simulated"),
-        a_failed_point("load=c"),
-    )
-
-
 SIMULATED = "sim: simulated, nothing was measured\n"
 IMPORTED = "imp: imported, measured by others\n"
 
@@ -303,17 +335,6 @@ def test_text_explains_only_origins_that_are_there(tmp_path: Path, points: tuple
 def test_text_of_what_was_measured_explains_no_origin(points: tuple[Point, ...]) -> None:
     """Its remarks begin with the marks that it has."""
     assert f"┘\n{EXPLAINED}" in shown(points)
-
-
-def test_markdown_has_the_origin_in_full(foreign: tuple[Point, ...]) -> None:
-    """So that no remark need explain it; in bold is only what was measured."""
-    said = markdown(table(foreign), "a title")
-    lines = [cells(line, "|") for line in said.splitlines()[4:10]]
-    assert ["SIMULATED, VALID", "SIMULATED, SUSPECT", "VALID", "VALID", "IMPORTED, SUSPECT", "IMPORTED, VALID"] == [
-        line[8] for line in lines
-    ]
-    assert ["70.00~", "60.00~?", "**50.00**", "40.00", "30.00?", "20.00"] == [line[1] for line in lines]
-    assert (False, False) == (SIMULATED in said, IMPORTED in said)
 
 
 def test_csv_has_the_origin_beside_the_bare_verdict(foreign: tuple[Point, ...]) -> None:
@@ -381,33 +402,6 @@ def test_repeats_that_disagree_are_said(tmp_path: Path, said_by: str) -> None:
     assert "? repeats_disagree: load=a: output_throughput 9.5 %; try: more repeats" in said
 
 
-def test_markdown_marks_the_best_in_bold(points: tuple[Point, ...]) -> None:
-    """A title, then a table that any renderer takes."""
-    title, _, heads, rule, *lines = markdown(table(points), "a title").splitlines()
-    assert ("a title", 9, 9) == (title, len(cells(heads, "|")), len(cells(rule, "|")))
-    assert ["model=a load=high", "**300.00**", "90.50", "-", "40.00", *3 * ["-"], "VALID"] == cells(lines[0], "|")
-    assert ["model=a load=low", "100.00", "**30.25**", "-", "**20.00**", *3 * ["-"], "VALID"] == cells(lines[1], "|")
-
-
-def test_markdown_has_failed_rows_last_with_why(points: tuple[Point, ...]) -> None:
-    """The reason as it is laid out, below the table."""
-    said = markdown(table(points), "a title")
-    assert "| model=b load=high | failed | - | - | - | - | - | - |  |\n\n```\n" in said
-    assert "```\nmodel=b load=high\nb does not fit" in said.replace(EXPLAINED, "")
-    assert said.endswith("  try  another\n```\n")
-
-
-def test_markdown_without_remarks_is_a_table_alone() -> None:
-    """No empty block of remarks."""
-    not_run = Point(("load=a",), "load=a", None, "not run")
-    assert "```" not in markdown(table((not_run,)), "a title")
-
-
-def test_markdown_keeps_a_bar_in_its_cell(tmp_path: Path) -> None:
-    """A name with a bar does not make another column."""
-    assert r"| x=a\|b |" in markdown(table((a_point(tmp_path, "x=a|b", result=FAST),)), "a title")
-
-
 def test_csv_has_what_was_measured_in_full(tmp_path: Path) -> None:
     """To the last digit, under vLLM's names; empty where absent."""
     (row,) = csv_rows((a_point(tmp_path, "load=a", result={"output_throughput": 100 / 3, "median_ttft_ms": None}),))
@@ -440,110 +434,3 @@ def test_csv_has_failed_rows_last_with_why(points: tuple[Point, ...]) -> None:
 def test_csv_has_the_rows_of_the_table(points: tuple[Point, ...]) -> None:
     """In the same order."""
     assert [row.name for row in table(points)] == [row["point"] for row in csv_rows(points)]
-
-
-def plot(points: tuple[Point, ...]) -> str:
-    html = frontier_html(table(points), "a sweep")
-    assert html is not None
-    return html
-
-
-def test_the_frontier_opens_without_a_network(points: tuple[Point, ...]) -> None:
-    """Its scripts are in it."""
-    html = plot(points)
-    tags = re.findall(r"<(?:script|link|img|iframe)\b[^>]*>", html)
-    assert len(tags) > 0
-    assert [] == [tag for tag in tags if re.search(r"(?:src|href)\s*=", tag)]
-
-
-def test_the_frontier_has_every_point_that_was_measured(points: tuple[Point, ...]) -> None:
-    """40 ms a token are 25 tokens/s for a user, 20 ms are 50."""
-    data = plot(points).rpartition("Plotly.newPlot(")[2]
-    assert '"text":["a high","a low"]' in data
-    assert '"x":[25.0,50.0],"y":[300.0,100.0]' in data
-    assert "model=b" not in data
-
-
-def test_the_frontiers_line_leaves_out_what_is_beaten(tmp_path: Path) -> None:
-    """50 tokens/s each at 100 in all are worse than 50 at 200."""
-    results = [(20.0, 200.0), (20.0, 100.0), (40.0, 300.0)]
-    points = (
-        a_point(tmp_path, f"load={i}", result={"median_tpot_ms": tpot, "output_throughput": rate})
-        for i, (tpot, rate) in enumerate(results)
-    )
-    data = plot(tuple(points)).rpartition("Plotly.newPlot(")[2]
-    assert '"x":[50.0,25.0],"y":[200.0,300.0]' in data
-
-
-def test_the_frontiers_line_leaves_out_what_is_invalid(tmp_path: Path) -> None:
-    """It would beat the others by far; it is shown, as a cross, and what is SUSPECT hollow."""
-    fast, suspect, good = ((10.0, 900.0), (20.0, 200.0), (40.0, 300.0))
-    doubts = ((fast, (CACHED,)), (suspect, (replace(FEW, metrics=("tpot",)),)), (good, ()))
-    points = (
-        a_point(tmp_path, f"load={i}", result={"median_tpot_ms": tpot, "output_throughput": rate}, reasons=reasons)
-        for i, ((tpot, rate), reasons) in enumerate(doubts)
-    )
-    data = plot(tuple(points)).rpartition("Plotly.newPlot(")[2]
-    assert '"x":[50.0,25.0],"y":[200.0,300.0]' in data
-    assert '"x":[25.0,50.0,100.0],"y":[300.0,200.0,900.0]' in data
-    assert '"symbol":["circle","circle-open","x"]' in data
-
-
-def test_the_frontier_tells_origins_apart(foreign: tuple[Point, ...]) -> None:
-    """A trace each: diamonds were simulated, squares are of others, hollow what is SUSPECT; and in words on hover."""
-    data = plot(foreign).rpartition("Plotly.newPlot(")[2]
-    words = ['"VALID","VALID"', '"simulated VALID","simulated SUSPECT"', '"imported SUSPECT","imported VALID"']
-    assert [f'"hovertext":[{each}]' for each in words] == re.findall(r'"hovertext":\[[^\]]*\]', data)
-    symbols = ['"circle","circle"', '"diamond","diamond-open"', '"square-open","square"']
-    assert [f'"symbol":[{each}]' for each in symbols] == re.findall(r'"symbol":\[[^\]]*\]', data)
-
-
-@pytest.mark.parametrize(("origin", "symbol"), [("simulated", "diamond-x-open"), ("imported", "square-x-open")])
-def test_what_is_invalid_is_crossed_in_its_own_shape(tmp_path: Path, origin: Origin, symbol: str) -> None:
-    """Neither a measured one, nor one to be believed."""
-    doubt = replace(CACHED, metrics=("all",))
-    point = a_point(tmp_path, "load=a", result=FAST, reasons=(doubt,), origin=origin)
-    assert f'"symbol":["{symbol}"]' in plot((point,))
-
-
-def test_the_frontiers_line_joins_what_was_measured(foreign: tuple[Point, ...]) -> None:
-    """Two simulated points are beyond it; 1000 / 40 ms are 25 tokens/s for a user."""
-    data = plot(foreign).rpartition("Plotly.newPlot(")[2]
-    assert '"x":[25.0],"y":[50.0]' in data
-
-
-def test_the_frontier_of_what_is_all_simulated_has_a_line(simulated: tuple[Point, ...]) -> None:
-    """It is of one origin."""
-    data = plot(simulated).rpartition("Plotly.newPlot(")[2]
-    assert '"x":[50.0,25.0],"y":[100.0,300.0]' in data
-
-
-def test_the_frontier_of_what_is_all_simulated_says_so(
-    simulated: tuple[Point, ...], foreign: tuple[Point, ...]
-) -> None:
-    """In its title, as one of several origins does not."""
-    titles = tuple('"text":"simulated: a sweep"' in plot(points) for points in (simulated, foreign))
-    assert (True, False) == titles
-
-
-@pytest.mark.parametrize("word", ["throughput", "tpot"])
-def test_a_place_is_as_well_as_the_worse_of_its_numbers(tmp_path: Path, word: str) -> None:
-    """TPOT and throughput make it."""
-    doubt = replace(CACHED, metrics=(word,))
-    assert '"symbol":["x"]' in plot((a_point(tmp_path, "load=a", result=FAST, reasons=(doubt,)),))
-
-
-def test_a_place_that_nobody_judged_is_hollow(tmp_path: Path) -> None:
-    """As what is SUSPECT."""
-    assert '"symbol":["circle-open"]' in plot((an_unjudged_point(tmp_path, "load=a", result=FAST),))
-
-
-def test_a_number_that_makes_no_place_does_not_mark_it(tmp_path: Path) -> None:
-    """TTFT is not in the plot."""
-    assert '"symbol":["circle"]' in plot((a_point(tmp_path, "load=a", result=FAST, reasons=(FEW,)),))
-
-
-@pytest.mark.parametrize("result", [{"output_throughput": 300.0}, {"median_tpot_ms": 40.0}, {}], ids=str)
-def test_no_point_no_frontier(tmp_path: Path, result: dict[str, float]) -> None:
-    """Absent, not empty, where no point has both numbers."""
-    assert frontier_html(table((a_point(tmp_path, "load=a", result=result),)), "a sweep") is None

@@ -10,7 +10,7 @@ from tests.records import BELIEVED
 from tests.sweep.makers import CACHED, FEW, a_failed_point, a_point, a_run_dir, an_unjudged_point
 from thorexp.measure.verdict import Origin, Reason, Standing, Thresholds, Verdict
 from thorexp.rundir import RunDir
-from thorexp.sweep.summary import COLUMNS, Point, Row, best, origin_compared, origins, rows
+from thorexp.sweep.summary import COLUMNS, Point, Row, best, columns_of, origin_compared, origins, rows
 
 KEYS = [column.key for column in COLUMNS]
 SUSPECT: Standing = "SUSPECT"
@@ -38,6 +38,28 @@ def test_what_was_not_measured_comes_last(tmp_path: Path) -> None:
     points = (failed, Point(("load=b",), "b", None, "not run"), a_point(tmp_path, "load=c", result=fast(0.5)))
     assert ["load=c", "load=a", "load=b"] == [row.name for row in table(*points)]
     assert ["finished", "failed", "not run"] == [row.state for row in table(*points)]
+
+
+def test_a_row_has_what_thorexp_adds_to_vllms_numbers(tmp_path: Path) -> None:
+    """The goodput of its repeats, and why their loads were ended, each reason once."""
+    given_up = {"goodput_percent": 40.0, "stopped": "6 of 10 requests missed the SLO"}
+    (row,) = table(*(a_point(tmp_path, "load=a", result={"thorexp": given_up}) for _ in range(2)))
+    assert (40.0, ("6 of 10 requests missed the SLO",)) == (row.values["goodput_percent"].median, row.stopped)
+
+
+def test_a_row_has_the_words_that_set_it_apart(tmp_path: Path) -> None:
+    """As they were typed."""
+    points = (a_point(tmp_path, "model=a", f"load={load}", result=fast(1.0)) for load in ("high", "low"))
+    assert {("load=high",), ("load=low",)} == {row.words for row in table(*points)}
+
+
+@pytest.mark.parametrize("ours", [{}, {"goodput_percent": 40.0}], ids=["none", "an SLO"])
+def test_there_is_a_column_of_goodput_where_a_point_has_one(tmp_path: Path, ours: dict[str, float]) -> None:
+    """Behind the throughput, and among the columns that have a best."""
+    points = [a_point(tmp_path, f"load={n}", result=fast(1.0) | {"thorexp": ours}) for n in (1, 2)]
+    keys = [column.key for column in columns_of(table(*points))]
+    expected = [KEYS[0], *ours, *KEYS[1:]]
+    assert (expected, set(ours)) == (keys, best(table(*points)).keys() - {"output_throughput"})
 
 
 def test_a_failed_row_says_why(tmp_path: Path) -> None:

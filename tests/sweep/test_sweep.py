@@ -62,9 +62,12 @@ def test_every_point_is_one_finished_run_in_mlflow_and_the_sweep_another(sweep: 
 
 
 def test_the_end_of_a_sweep_is_a_table(sweep: Ran) -> None:
-    """It names every point, by the words that set it apart; below it stands how to open MLflow, and no more."""
-    table = next(sweep.folder.glob("outputs/*/summary.txt")).read_text()
-    assert sweep.out.endswith(f"{table}To compare runs: mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db\n")
+    """It names every point, by the words that set it apart; below it stands where things are, and no more."""
+    kept = next(sweep.folder.glob("outputs/*/summary.txt"))
+    table, place = kept.read_text(), kept.parent.relative_to(sweep.folder)
+    files = f"summary  {place}/summary.md\npage     {place}/report.html\n"
+    ui = "To compare runs: mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db\n"
+    assert sweep.out.endswith(f"{table}{files}{ui}")
     assert "load model" in table
     assert 4 == sum("tiny_qwen3" in line for line in table.splitlines() if line.startswith("│"))
 

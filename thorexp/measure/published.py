@@ -1,4 +1,4 @@
-"""A published report as a summary: what it says, and nothing of what it does not."""
+"""A published report as a summary, what it says and nothing of what it does not; and back."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -61,6 +61,29 @@ def summary_of(values: Mapping[str, Any], percentiles: Sequence[float] = (50, 90
         late_share=None,
         client_cpu_share=None,
     )
+
+
+def figures_of(summary: Summary) -> dict[str, float]:
+    """Rates and latencies by the keys of `vllm bench serve`, those that are known."""
+    rates = {
+        "request_throughput": summary.request_throughput,
+        "request_goodput": summary.request_goodput,
+        "output_throughput": summary.output_throughput,
+        "total_token_throughput": summary.total_token_throughput,
+    }
+    samples = {"ttft": summary.ttft_ms, "tpot": summary.tpot_ms, "itl": summary.itl_ms, "e2el": summary.e2el_ms}
+    latencies = {
+        f"{word}_{name}_ms": value
+        for name, sample in samples.items()
+        if sample is not None
+        for word, value in (
+            ("mean", sample.mean),
+            ("median", sample.median),
+            ("std", sample.std),
+            *((percentile_word(p), value) for p, value in sample.percentiles),
+        )
+    }
+    return {key: value for key, value in (rates | latencies).items() if value is not None}
 
 
 def _failed(values: Mapping[str, Any], completed: int) -> int:

@@ -66,6 +66,11 @@ T_95 = (
 NORMAL_95 = 1.960
 
 
+def t_95(degrees: int) -> float:
+    """Student's t of so many degrees of freedom, at least 1, two-sided 95 %."""
+    return T_95[degrees - 1] if degrees <= len(T_95) else NORMAL_95
+
+
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """One number measured several times.
@@ -89,8 +94,7 @@ def agreement(sample: Sequence[float]) -> Agreement | None:
     count, median = len(values), float(np.median(values))
     if count == 1:
         return Agreement(count, median, None, None)
-    t = T_95[count - 2] if count - 2 < len(T_95) else NORMAL_95
-    half = t * float(values.std(ddof=1)) / math.sqrt(count)
+    half = t_95(count - 1) * float(values.std(ddof=1)) / math.sqrt(count)
     mean = float(values.mean())
     return Agreement(count, median, float(np.ptp(values)) / median if median else None, (mean - half, mean + half))
 

@@ -1,11 +1,12 @@
 """A published table beside a sweep: its rows, of the models that the sweep has."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from thorexp.baseline import baseline_results
 from thorexp.config import BaselineConfig
 from thorexp.measure.metrics import Summary
-from thorexp.measure.stats import Agreement, agreement, percentile_word
+from thorexp.measure.published import figures_of
+from thorexp.measure.stats import Agreement, agreement
 from thorexp.published import Judged
 from thorexp.sweep.summary import COLUMNS, Row
 
@@ -22,20 +23,13 @@ def _row(result: Judged, baseline: str) -> Row:
         name=named,
         short=named,
         state="finished",
-        values=dict(_values(result.summary)),
+        values={column.key: each for column in COLUMNS if (each := _agreement(result.summary, column.key)) is not None},
         errors=(),
         directories=(),
         verdict=result.verdict,
     )
 
 
-def _values(summary: Summary) -> Iterator[tuple[str, Agreement]]:
-    """What stands in the columns of a table."""
-    figures = {"output_throughput": summary.output_throughput}
-    for name, sample in (("ttft", summary.ttft_ms), ("tpot", summary.tpot_ms), ("itl", summary.itl_ms)):
-        if sample is not None:
-            figures[f"median_{name}_ms"] = sample.median
-            figures |= {f"{percentile_word(p)}_{name}_ms": value for p, value in sample.percentiles}
-    for column in COLUMNS:
-        if column.key in figures and (value := agreement([figures[column.key]])) is not None:
-            yield column.key, value
+def _agreement(summary: Summary, key: str) -> Agreement | None:
+    value = figures_of(summary).get(key)
+    return None if value is None else agreement([value])

@@ -4,27 +4,32 @@ import logging
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from thorexp import tracking
 from thorexp.config import TrackingConfig
 from thorexp.errors import TrackingError
+from thorexp.places import mlflow_ui, places_of_sweep
 from thorexp.rundir import RunDir
-from thorexp.sweep.files import as_csv, frontier_html, markdown, text
+from thorexp.sweep.files import as_csv, text
+from thorexp.sweep.html_page import html_page
+from thorexp.sweep.images import images
+from thorexp.sweep.markdown import markdown
 from thorexp.sweep.summary import Point, Row, origins, rows
 from thorexp.sweepdir import SweepRecord
-from thorexp.tracking.view import masked
 
 SUMMARY_TXT = "summary.txt"
 SUMMARY_CSV = "summary.csv"
 SUMMARY_MD = "summary.md"
-FRONTIER = "frontier.html"
+SWEEP_PAGE = "report.html"
+SHOWN_FILES = (SUMMARY_MD, SWEEP_PAGE)
 
 log = logging.getLogger(__name__)
 
 
 def keep_sweep(record: SweepRecord, points: Sequence[Point], beside: Sequence[Row] = ()) -> SweepRecord:
-    """Print the table, with what others published `beside`, and keep it in the sweep's directory with what a replay of
-    tracking needs.
+    """Print the table, with what others published `beside`, and where its files are, and keep it in the sweep's
+    directory with what a replay of tracking needs.
 
     A sweep that was asked for more before keeps the files that show all of it.
     """
@@ -40,10 +45,13 @@ def keep_sweep(record: SweepRecord, points: Sequence[Point], beside: Sequence[Ro
         kept = RunDir(record.directory)
         kept.write_text(SUMMARY_TXT, shown)
         kept.write_text(SUMMARY_CSV, as_csv(table))
-        kept.write_text(SUMMARY_MD, markdown(table, title))
-        if (plot := frontier_html(table, record.id)) is not None:
-            kept.write_text(FRONTIER, plot)
+        kept.write_text(SUMMARY_MD, markdown(table, title, record.command))
+        kept.write_text(SWEEP_PAGE, html_page(record, table, heading, title))
+        for name, image in images(table, heading).items():
+            kept.write_bytes(name, image)
     now.write()
+    for line in places_of_sweep(record.directory, SHOWN_FILES, Path.cwd()):
+        print(line, flush=True)
     return now
 
 
@@ -57,10 +65,7 @@ def how_to_go_on(record: SweepRecord) -> str:
 
 
 def _where_to_look(uri: str) -> str:
-    """The line that opens MLflow's UI; of a tracking server that has one, where that is."""
-    if uri.startswith(("http://", "https://")):
-        return f"To compare runs: {masked(uri)}"
-    return f"To compare runs: mlflow ui --backend-store-uri {masked(uri)}"
+    return f"To compare runs: {mlflow_ui(uri)}"
 
 
 def track_sweep(record: SweepRecord, to: TrackingConfig) -> None:

@@ -9,7 +9,7 @@ from thorexp.measure.grounds.steadiness import lengths_differ, repeats_disagree
 from thorexp.measure.stats import Agreement, agreement
 from thorexp.measure.verdict import Origin, Standing, Thresholds, Verdict, from_json, joined, verdict
 from thorexp.rundir import RESULT, VERDICT, RunDir
-from thorexp.sweep.jobs import apart, apart_in_columns
+from thorexp.sweep.jobs import apart, apart_in_columns, unshared
 
 State = Literal["finished", "failed", "not run"]
 Load = tuple[int, int | None, int]  # requests, and the tokens planned, in and out
@@ -33,6 +33,7 @@ COLUMNS = (
     Column("median_itl_ms", "ITL p50"),
     Column("p99_itl_ms", "ITL p99"),
 )
+GOODPUT = Column("goodput_percent", "goodput %", more_is_better=True)  # of requests, that kept every limit of the SLO
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ class Row:
 
     `short`: its name where the keys stand in the heading of a table. `verdict`: on its repeats, each and together;
     absent where nothing was measured. `accept`: names of reasons that do not count. `answers`: of each load that was
-    answered to its last request the tokens of a mean answer.
+    answered to its last request the tokens of a mean answer. `words`: what was typed for it and not for all.
+    `stopped`: why a load of its repeats was ended early.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Row:
     verdict: Verdict | None = None
     accept: tuple[str, ...] = ()
     answers: tuple[tuple[Load, float], ...] = ()
+    words: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
 
     @property
     def origin(self) -> Origin:
@@ -95,8 +99,14 @@ def rows(points: Sequence[Point], beside: Sequence[Row] = ()) -> tuple[str, tupl
         bases.setdefault(point.base, []).append(point)
     overrides = [repeats[0].overrides for repeats in bases.values()]
     heading, shorts = apart_in_columns(overrides)
-    named = zip(apart(overrides), shorts, bases.values(), strict=True)
+    named = zip(unshared(overrides), apart(overrides), shorts, bases.values(), strict=True)
     return heading, tuple(sorted((*compared([_row(*each) for each in named]), *beside), key=_rank))
+
+
+def columns_of(table: Iterable[Row]) -> tuple[Column, ...]:
+    """COLUMNS, and behind the throughput that which an SLO lets through, where one was set."""
+    throughput, *times = COLUMNS
+    return (throughput, GOODPUT, *times) if any(GOODPUT.key in row.values for row in table) else COLUMNS
 
 
 def origins(table: Iterable[Row]) -> frozenset[Origin]:
@@ -117,7 +127,7 @@ def best(table: Sequence[Row]) -> dict[str, float]:
     """
     found, compared_origin = {}, origin_compared(table)
     rivals = [row.comparable for row in table if row.origin == compared_origin]
-    for column in COLUMNS:
+    for column in columns_of(table):
         medians = [values[column.key].median for values in rivals if column.key in values]
         if len(medians) > 1:
             found[column.key] = max(medians) if column.more_is_better else min(medians)
@@ -151,10 +161,17 @@ def _answers(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Load, float
             yield (asked, inputs, outputs), result["total_output_tokens"] / asked
 
 
-def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
+def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
+    """By vLLM's keys and ours."""
+    return {**(result.get("thorexp") or {}), **result}
+
+
+def _row(words: Sequence[str], name: str, short: str, repeats: Sequence[Point]) -> Row:
     finished = [p.directory for p in repeats if p.state == "finished" and p.directory is not None]
     results = [RunDir(directory).read_json(RESULT) for directory in finished]
-    measured = {column.key: [r[column.key] for r in results if r.get(column.key) is not None] for column in COLUMNS}
+    figures = [_figures(result) for result in results]
+    keys = [column.key for column in (*COLUMNS, GOODPUT)]
+    measured = {key: [each[key] for each in figures if each.get(key) is not None] for key in keys}
     values = {key: value for key, sample in measured.items() if (value := agreement(sample)) is not None}
     states = {point.state for point in repeats}
     believed = next((point.believed for point in repeats if point.believed is not None), None)
@@ -165,15 +182,15 @@ def _row(name: str, short: str, repeats: Sequence[Point]) -> Row:
         values=values,
         errors=tuple(dict.fromkeys(point.error for point in repeats if point.error is not None)),
         directories=tuple(point.directory for point in repeats if point.directory is not None),
-        verdict=_together([RunDir(directory) for directory in finished], values, believed),
+        verdict=together([RunDir(directory) for directory in finished], values, believed),
         accept=() if believed is None else tuple(believed.accept),
         answers=tuple(_answers(results)),
+        words=tuple(words),
+        stopped=tuple(dict.fromkeys(each["stopped"] for each in figures if each.get("stopped"))),
     )
 
 
-def _together(
-    repeats: Sequence[RunDir], values: Mapping[str, Agreement], believed: Thresholds | None
-) -> Verdict | None:
+def together(repeats: Sequence[RunDir], values: Mapping[str, Agreement], believed: Thresholds | None) -> Verdict | None:
     """On repeats: what speaks against any of them, each kind at its worst, and that they disagree.
 
     A kind touches what it touches in any of them. What is accepted and how far repeats may differ is as `believed` now,

@@ -11,7 +11,7 @@ from thorexp.errors import RecordError, ThorexpError
 from thorexp.rundir import CONFIG, RunDir, find_run_dirs
 from thorexp.sweepdir import SWEEP, read_sweep
 from thorexp.tracking.store import Store, put
-from thorexp.tracking.view import View, read_config, view_of_job, view_of_sweep
+from thorexp.tracking.view import View, view_of_job, view_of_sweep
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def _view_of_sweep(root: Path) -> View:
 
 def _store(run_dir: RunDir, given: dict[str, str]) -> Store:
     """Where the record's own config says, but for what was given."""
-    own = read_config(run_dir).get("tracking", {}) if run_dir.has(CONFIG) else {}
+    own = run_dir.config().get("tracking", {}) if run_dir.has(CONFIG) else {}
     values = {field.name: str((own | given).get(field.name, "")) for field in fields(Store)}
     if lacking := [f"tracking.{key}" for key, value in values.items() if not value]:
         raise RecordError(

@@ -17,7 +17,10 @@ import psutil
 from thorexp.config import TrackingConfig
 from thorexp.errors import TrackingError
 from thorexp.tracking.database import alone, database_of
-from thorexp.tracking.view import View, masked
+from thorexp.tracking.experiment import experiment_of
+from thorexp.tracking.fill import REVISION, fill
+from thorexp.tracking.limits import masked
+from thorexp.tracking.view import View
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -53,7 +56,6 @@ class Tracked:
 
 
 HOLDER = "thorexp.holder"  # host, pid and start time of the process that fills a run
-REVISION = "thorexp.revision"
 REACHABLE = "tracking.uri=<a store that answers>"
 _ABANDONED = f"attributes.status = 'RUNNING' and tags.`{HOLDER}` LIKE '{platform.node()} %'"
 
@@ -99,7 +101,7 @@ def _put(client: "MlflowClient", view: View, store: Store) -> Tracked:
     if shown and run.info.status in ("FINISHED", "FAILED"):
         _log.info("%s is in MLflow already: run %s, %s", view.where, run_id, run.info.status)
         return Tracked(run_id, run.info.status, "already there")
-    _fill(client, run_id, view)
+    fill(client, run_id, view)
     client.set_terminated(run_id, view.status, end_time=view.end_ms)
     _log.info("%s is in MLflow: run %s, %s", view.where, run_id, view.status)
     return Tracked(run_id, view.status, "tracked" if created else "completed")
@@ -137,7 +139,7 @@ def _lives(holder: str) -> bool:
 def _run_of(client: "MlflowClient", view: View, store: Store) -> tuple["Run", bool]:
     """The record's run, and whether it had to be created."""
     place = None if database_of(store.uri) is None else Path(store.artifacts).absolute().as_uri()
-    experiment = _experiment(client, store.experiment, place)
+    experiment = experiment_of(client, store.experiment, place)
     if found := client.search_runs([experiment], f"tags.`thorexp.id` = '{view.id}'", max_results=1):
         return found[0], False
     tags = {"thorexp.id": view.id, HOLDER: _holder(psutil.Process())}
@@ -154,36 +156,17 @@ def _opened(store: Store) -> Iterator["MlflowClient"]:
         yield MlflowClient(store.uri if database is None else f"sqlite:///{database}")
 
 
-def _fill(client: "MlflowClient", run_id: str, view: View) -> None:
-    """MLflow accepts the same params and metrics twice, so a run half filled can be filled again.
-
-    Files and series come before tags: a run that names its revision has all of it. The client sends as many metrics
-    at a time as MLflow takes, 1,000.
-    """
-    from mlflow.entities import Metric, Param, RunTag
-
-    metrics = [Metric(key, value, view.end_ms, 0) for key, value in view.metrics.items()]
-    params = [Param(key, value) for key, value in view.params.items()]
-    for path in view.artifacts:
-        keep = client.log_artifacts if path.is_dir() else client.log_artifact
-        keep(run_id, str(path))
-    client.log_batch(run_id, [Metric(point.key, point.value, point.ms, point.step) for point in view.series])
-    tags = [RunTag(key, value) for key, value in (view.tags | {REVISION: view.revision}).items()]
-    client.log_batch(run_id, metrics, params, tags)
-
-
-def _experiment(client: "MlflowClient", name: str, place: str | None) -> str:
-    from mlflow.exceptions import MlflowException
-
-    if found := client.get_experiment_by_name(name):
-        return str(found.experiment_id)
-    try:
-        return str(client.create_experiment(name, artifact_location=place))
-    except MlflowException as clash:
-        # On a server, where nothing is locked, another process may have been first.
-        if clash.error_code == "RESOURCE_ALREADY_EXISTS" and (found := client.get_experiment_by_name(name)):
-            return str(found.experiment_id)
-        raise
+@contextmanager
+def reading(uri: str) -> Iterator["MlflowClient"]:
+    """A client of a store that is there; TrackingError where there is none, or it does not answer."""
+    store = Store(uri, experiment="", artifacts="")
+    with _failing_as_ours("MLflow's store cannot be read.", store, REACHABLE):
+        warm_up()
+        database = database_of(uri)
+        if database is not None and not database.is_file():
+            raise TrackingError("There is no MLflow store.", ("where", str(database)), ("try", "--uri sqlite:///FILE"))
+        with _opened(store) as client:
+            yield client
 
 
 def _check_apart(view: View, store: Store) -> None:

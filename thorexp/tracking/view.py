@@ -1,42 +1,44 @@
 """What MLflow shall know of a record, in MLflow's terms; no MLflow in it."""
 
-import json
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from thorexp.errors import RecordError
 from thorexp.machine.telemetry import read_telemetry
-from thorexp.measure.curves import means
-from thorexp.measure.signals import Telemetry
-from thorexp.rundir import CONFIG, ENGINE_ARGS, RESULT, TELEMETRY, Record, RunDir, damaged
+from thorexp.measure.verdict import Verdict, from_json
+from thorexp.rundir import (
+    CONFIG,
+    ENGINE_ARGS,
+    MACHINE,
+    PAGE,
+    PLAN,
+    REPORT,
+    RESULT,
+    TELEMETRY,
+    VERDICT,
+    Record,
+    RunDir,
+    damaged,
+)
 from thorexp.sweepdir import SweepRecord
+from thorexp.tracking.limits import TAG_CHARS, cut, key_of, masked
+from thorexp.tracking.load_input import LoadInput, load_input_of
+from thorexp.tracking.machine_tags import machine_tags
+from thorexp.tracking.metrics import Point, metrics_of, points_of
+from thorexp.tracking.notes import note_of_job
+from thorexp.tracking.params import asked_of, params_of
+from thorexp.tracking.request_table import REQUEST_TABLE, request_table
+from thorexp.tracking.sweep_note import note_of_sweep
 
-# MLflow's own limits; it refuses a longer key and cuts a longer value without a word.
-_KEY_CHARS, _PARAM_CHARS, _TAG_CHARS = 250, 6000, 8000
+__all__ = ["View", "masked", "view_of_job", "view_of_sweep"]
 
 _LOG_FILE_BYTES = 10_000_000
 
-_SIGNAL_POINTS = 200  # of one signal, of which there are some 20; an SQLite store takes 10,000 points a second
+_NAME_CHARS = 120
 
-_FILTERED_BY = ("load.num_prompts", "load.max_concurrency", "workload.input_len", "workload.output_len")
-
-_SUPERSEDED = re.compile(r"(model|quantization|hardware)\.engine(\.|$)")
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A metric's value at a time, in Unix ms. `step`: ms since the first sample, alike for every metric of a run."""
-
-    key: str
-    value: float
-    ms: int
-    step: int
+_SUMMARY_MD = "summary.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class View:
 
     `metrics` have one value each, `series` a history. `where`: the record's absolute directory. `artifacts`: files,
     or directories whose content is meant. `revision`: of what was there to be seen; a run that shows an older one is
-    filled again.
+    filled again. `note`: its description, in Markdown, with RUN_ID where the run's id belongs. `tables`: artifacts
+    that MLflow shows as such, by their names. `load`: absent where there is no plan.
     """
 
     id: str
@@ -60,28 +63,38 @@ class View:
     metrics: dict[str, float]
     artifacts: tuple[Path, ...]
     series: tuple[Point, ...] = ()
+    note: str = ""
+    tables: tuple[tuple[str, str], ...] = ()
+    load: LoadInput | None = None
 
 
 def view_of_job(run_dir: RunDir) -> View:
     """All of one run directory, which may lack any file but the record; RecordError when one is damaged."""
     record = run_dir.record()
-    config = read_config(run_dir) if run_dir.has(CONFIG) else {}
-    engine_args = run_dir.read_json(ENGINE_ARGS) if run_dir.has(ENGINE_ARGS) else []
-    result = run_dir.read_json(RESULT) if run_dir.has(RESULT) else {}
+    config = run_dir.config() if run_dir.has(CONFIG) else {}
+    engine_args, result, machine, plan = (_json(run_dir, name) for name in (ENGINE_ARGS, RESULT, MACHINE, PLAN))
+    verdict = from_json(judged) if (judged := _json(run_dir, VERDICT)) else None
     where = run_dir.path.absolute()
+    tables = _tables(run_dir, plan)
+    tags = record.tags | machine_tags(machine) | _tags_of(record, verdict) | {"thorexp.run_dir": str(where)}
+    asked, params = asked_of(config, record.overrides), params_of(config, engine_args, record.overrides)
+    files = [*(name for name in (PAGE, REPORT) if run_dir.has(name)), *(name for name, _ in tables)]
     return View(
         id=record.id,
         revision=record.id,
-        name=_name_of(record),
+        name=_name_of(record, asked, params),
         where=where,
         status=record.status.upper(),
         start_ms=_ms(record.started_at),
         end_ms=_ms(record.ended_at),
-        tags=_tags(record.tags | _tags_of(record) | {"thorexp.run_dir": str(where)}),
-        params=params_of(config, engine_args),
-        metrics=metrics_of(result, config, engine_args),
+        tags=_tags(tags),
+        params=params,
+        metrics=metrics_of(result, asked),
         artifacts=(where,),
         series=_series_of(record, run_dir),
+        note=note_of_job(tags, result, verdict, record.error, files),
+        tables=tables,
+        load=load_input_of(plan, config) if plan else None,
     )
 
 
@@ -100,6 +113,7 @@ def view_of_sweep(sweep: SweepRecord) -> View:
     status = "failed" if sweep.failed else "finished"
     origin = {} if sweep.origin is None else {"origin": sweep.origin}
     simulated = "simulated " if sweep.origin == "simulated" else ""
+    kept = tuple(path for path in sorted(where.iterdir()) if _is_kept(path))
     own = {"kind": "sweep", "id": sweep.id, "sweep": sweep.id, "status": status, "run_dir": str(where)}
     return View(
         id=sweep.id,
@@ -113,69 +127,10 @@ def view_of_sweep(sweep: SweepRecord) -> View:
             {f"thorexp.{key}": value for key, value in (own | {"command": masked(sweep.command)}).items()} | origin
         ),
         params={},
-        metrics={"thorexp/finished": float(sweep.finished), "thorexp/failed": float(sweep.failed)},
-        artifacts=tuple(path for path in sorted(where.iterdir()) if _is_kept(path)),
+        metrics={"system/finished_jobs": float(sweep.finished), "system/failed_jobs": float(sweep.failed)},
+        artifacts=kept,
+        note=_note_of_sweep(sweep, where, [path.name for path in kept]),
     )
-
-
-def params_of(config: Mapping[str, Any], engine_args: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """The config under dotted keys, with `engine.*` as vLLM got it; values are written as a user types them.
-
-    What model, quantization and hardware ask of the engine is left out: it may have been overridden, and
-    `engine_args.json` tells which value came from where.
-    """
-    asked = {key: value for key, value in _flat(config) if not _SUPERSEDED.match(key)}
-    got = {f"engine.{arg['name']}": arg["value"] for arg in engine_args}
-    return {_key(key): _cut(masked(_text(value)), _PARAM_CHARS) for key, value in (asked | got).items()}
-
-
-def metrics_of(
-    result: Mapping[str, Any], config: Mapping[str, Any], engine_args: Iterable[Mapping[str, Any]]
-) -> dict[str, float]:
-    """Every number of a result: vLLM's under its own names, ours under `thorexp/`; lists are left out.
-
-    `config/…` repeats the few numbers of the request that runs are filtered by, since MLflow compares params
-    as strings only ("128" < "16"): how many prompts, how many at once, how long, and each numeric engine
-    argument. Absent values, infinities and NaN have no metric.
-    """
-    asked = dict(_flat(config))
-    values = {key: value for key, value in result.items() if key != "thorexp"}
-    values |= {f"thorexp/{key}": value for key, value in _flat(result.get("thorexp") or {})}
-    values |= {f"config/{key}": asked.get(key) for key in _FILTERED_BY}
-    values |= {f"config/engine.{arg['name']}": arg["value"] for arg in engine_args}
-    return {_key(key): float(value) for key, value in values.items() if _is_finite(value)}
-
-
-def points_of(telemetry: Telemetry, unix_s: float, monotonic_ns: int) -> tuple[Point, ...]:
-    """Each signal under `telemetry/`, long ones as means of some hundred parts; infinities and NaN are left out.
-
-    `unix_s` and `monotonic_ns`: one moment on both clocks, by which the samples are dated.
-    """
-    first_ns = min((series.ns[0] for series in telemetry.signals.values() if series.ns), default=0)
-    began_ms = unix_s * 1000 - monotonic_ns / 1e6
-    thinned = {name: means(series, _SIGNAL_POINTS) for name, series in telemetry.signals.items()}
-    return tuple(
-        Point(_key(f"telemetry/{name}"), value, round(began_ms + ns / 1e6), (ns - first_ns) // 1_000_000)
-        for name, series in thinned.items()
-        for ns, value in zip(series.ns, series.values, strict=True)
-        if math.isfinite(value)
-    )
-
-
-def read_config(run_dir: RunDir) -> dict[str, Any]:
-    """The job's config as plain data; RecordError when it is missing or is no mapping."""
-    try:
-        values = yaml.safe_load(run_dir.read_text(CONFIG))
-    except yaml.YAMLError as broken:
-        raise damaged(run_dir.path / CONFIG, str(broken)) from None
-    if not isinstance(values, dict):
-        raise damaged(run_dir.path / CONFIG, f"a {type(values).__name__} where a mapping should be")
-    return values
-
-
-def masked(text: str) -> str:
-    """The text, without the user and password of any URL in it."""
-    return re.sub(r"(\w://)[^/@\s]+@", r"\1***@", text)
 
 
 def _series_of(record: Record, run_dir: RunDir) -> tuple[Point, ...]:
@@ -188,14 +143,16 @@ def _series_of(record: Record, run_dir: RunDir) -> tuple[Point, ...]:
         raise damaged(run_dir.path / TELEMETRY, str(broken)) from None
 
 
-def _name_of(record: Record) -> str:
-    """By model and load, first of all by an origin that is not our own measuring."""
-    name = " ".join(record.tags[key] for key in ("model", "load") if key in record.tags) or record.id
+def _name_of(record: Record, asked: Iterable[str], params: Mapping[str, str]) -> str:
+    """By model, load and what was typed beside, first of all by an origin that is not our own measuring."""
+    chosen = [record.tags[key] for key in ("model", "load") if key in record.tags] or [record.id]
+    beside = [] if record.overrides is None else [f"{key.split('.')[-1]}={params[key_of(key)]}" for key in asked]
+    name = cut(" ".join((*chosen, *beside)), _NAME_CHARS)
     origin = record.tags.get("origin", "measured")
     return name if origin == "measured" else f"{origin} {name}"
 
 
-def _tags_of(record: Record) -> dict[str, str]:
+def _tags_of(record: Record, verdict: Verdict | None) -> dict[str, str]:
     headline = next(iter((record.error or "").strip().splitlines()), None)
     values = {
         "kind": "job",
@@ -205,41 +162,32 @@ def _tags_of(record: Record) -> dict[str, str]:
         "status": record.status,
         "error": headline,
     }
-    return {f"thorexp.{key}": value for key, value in values.items() if value is not None}
+    ours = {f"thorexp.{key}": value for key, value in values.items() if value is not None}
+    return ours if verdict is None else ours | {"standing": verdict.standing}
+
+
+def _json(run_dir: RunDir, name: str) -> Any:
+    """Nothing where the file is not there."""
+    return run_dir.read_json(name) if run_dir.has(name) else {}
+
+
+def _tables(run_dir: RunDir, plan: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    records = run_dir.requests()
+    stages = [stage["name"] for stage in plan.get("stages", ())]
+    return ((REQUEST_TABLE, request_table(records, stages)),) if records else ()
+
+
+def _note_of_sweep(sweep: SweepRecord, where: Path, files: Sequence[str]) -> str:
+    summary = RunDir(where).read_text(_SUMMARY_MD) if _SUMMARY_MD in files else ""
+    return note_of_sweep(summary, masked(sweep.command), files)
 
 
 def _tags(values: Mapping[str, str]) -> dict[str, str]:
-    return {_key(key): _cut(value, _TAG_CHARS) for key, value in values.items()}
+    return {key_of(key): cut(value, TAG_CHARS) for key, value in values.items()}
 
 
 def _is_kept(path: Path) -> bool:
     return path.is_file() and (path.suffix != ".log" or path.stat().st_size <= _LOG_FILE_BYTES)
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, float) else json.dumps(value, default=str)
-
-
-def _key(name: str) -> str:
-    return re.sub(r"[^/\w.\- :]", "_", name)[:_KEY_CHARS]
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _ms(unix_seconds: float) -> int:

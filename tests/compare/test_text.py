@@ -1,0 +1,255 @@
+"""Pairs, as one reads them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compare.makers import FASTER, RATE, SLOWER, TTFT, a_pair, a_point, faster, met, slower, some_requests
+from tests.sweep.makers import CACHED, FEW
+from thorexp.compare.measured import Measured
+from thorexp.compare.pairs import Pair, pairs_of_sides
+from thorexp.compare.text import HEADS, against, markdown, remarks, rows, summed_up, text
+from thorexp.measure.ratios import Side
+from thorexp.measure.verdict import Verdict
+from thorexp.rundir import RunDir
+
+OURS = (RunDir(Path("outputs/a")),)
+
+
+def cells(pair: Pair, key: str) -> dict[str, str]:
+    """A row by the head of each column."""
+    (row,) = (row for row in rows(pair) if row[0] == key)
+    return dict(zip(HEADS, row, strict=True))
+
+
+def of_run(number: float) -> Measured:
+    """One run of 50 requests, of which each has this TTFT."""
+    return a_point(side=Side(({TTFT: number},), (some_requests(50, number),), closed=True))
+
+
+def test_a_row_has_both_numbers_and_their_ratio() -> None:
+    """100 and 101 ms against 80 and 80.8: √(100 · 101) and √(80 · 80.8)."""
+    row = cells(faster(), TTFT)
+    assert (f"{(100 * 101) ** 0.5:.5g}", f"{(80 * 80.8) ** 0.5:.5g}", f"{80 / 100:.3f}") == (
+        row["A"],
+        row["B"],
+        row["B / A"],
+    )
+
+
+def test_a_row_has_its_interval() -> None:
+    """Of 50 requests that are all a tenth slower nothing is by chance."""
+    assert "1.100 to 1.100" == cells(a_pair(of_run(100), of_run(110)), TTFT)["95 % interval"]
+
+
+def test_a_row_without_an_interval_has_a_dash() -> None:
+    """One number each tells nothing of chance."""
+    row = cells(a_pair(a_point(), a_point()), TTFT)
+    assert ("-", "within noise") == (row["95 % interval"], row["B is"])
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0.012345, "0.012345"), (98.7654321, "98.765"), (123_456.7, "123457")])
+def test_a_number_has_five_digits(number: float, shown: str) -> None:
+    """Or all of those before the point."""
+    assert shown == cells(a_pair(of_run(number), of_run(number)), TTFT)["A"]
+
+
+def test_a_row_says_what_b_is() -> None:
+    """In words."""
+    assert ("better", "worse") == (cells(faster(), RATE)["B is"], cells(slower(), RATE)["B is"])
+
+
+def test_a_row_of_what_is_not_ranked_says_so() -> None:
+    """With its ratio."""
+    row = cells(faster(conditions=met(hardware="another")), TTFT)
+    assert ("0.800", "not ranked") == (row["B / A"], row["B is"])
+
+
+def test_numbers_carry_the_mark_of_their_verdict() -> None:
+    """On its own side: the cache served B's TTFT."""
+    row = cells(faster(verdict=Verdict((CACHED,))), TTFT)
+    assert ("100.5", "80.399!") == (row["A"], row["B"])
+
+
+def test_a_simulated_number_is_marked_before_its_verdict() -> None:
+    """With a wave."""
+    doubted = replace(FEW, metrics=("ttft",))
+    row = cells(faster(verdict=Verdict((doubted,), origin="simulated")), TTFT)
+    assert "80.399~?" == row["B"]
+
+
+def test_a_number_that_nobody_judged_is_suspect() -> None:
+    """As in a sweep's table."""
+    assert "80.399?" == cells(faster(verdict=None), TTFT)["B"]
+
+
+def test_a_pair_is_summed_up_by_what_its_numbers_are() -> None:
+    """Of two one is better, the other within noise."""
+    steady = Side(({TTFT: 80.0, RATE: 50.0}, {TTFT: 80.8, RATE: 50.5}), ((), ()), closed=True)
+    pair = a_pair(a_point(side=SLOWER), a_point(side=steady))
+    assert "better in 1, within noise in 1 of 2 metrics" == summed_up(pair)
+
+
+def test_a_pair_within_noise_is_summed_up_in_a_word() -> None:
+    """All of it."""
+    assert "within noise: all 2 metrics" == summed_up(a_pair(a_point(side=SLOWER), a_point(side=SLOWER)))
+
+
+def test_a_pair_of_two_names_is_one_against_the_other() -> None:
+    """B first."""
+    pair = a_pair(a_point({"model": "a", "load": "low"}), a_point({"model": "b", "load": "low"}))
+    assert "model=b load=low against model=a load=low" == against(pair)
+
+
+def test_a_pair_of_one_name_has_it() -> None:
+    """Once."""
+    assert "model=a load=high" == against(faster())
+
+
+def test_it_is_said_why_a_pair_is_not_ranked() -> None:
+    """Each condition."""
+    told = list(remarks([faster(conditions=met(hardware="orin", load_plan="cafe"))]))
+    expected = [
+        "not ranked, since not measured alike: load plan c0ffee against cafe",
+        "not ranked, since not measured alike: hardware jetson_agx_thor against orin",
+    ]
+    assert expected == told[:2]
+
+
+def test_it_is_said_what_differs() -> None:
+    """Which may explain it."""
+    first = a_point(settings={"engine.dtype": "half"}, run_dirs=OURS)
+    second = a_point(settings={"engine.dtype": "float"}, run_dirs=OURS)
+    assert ["differs: engine.dtype half against float"] == list(remarks([a_pair(first, second)]))
+
+
+def test_what_both_names_say_is_not_said_again() -> None:
+    """The model stands above."""
+    first, second = (
+        a_point({"model": name, "load": "high"}, settings={"model.name": name}, run_dirs=OURS) for name in "ab"
+    )
+    pair = a_pair(first, second)
+    assert (("model a against b",), []) == (tuple(map(str, pair.settings)), list(remarks([pair])))
+
+
+def test_what_speaks_against_a_number_is_said_by_its_side() -> None:
+    """With its mark and its evidence."""
+    told = list(remarks([faster(verdict=Verdict((CACHED,)))]))
+    assert "! B: prefix_cache_hits: 96 of 128 prompt tokens" == told[0]
+
+
+def test_marks_are_explained_where_there_are_any() -> None:
+    """And only there."""
+    marked, plain = (list(remarks([faster(verdict=verdict)])) for verdict in (Verdict((CACHED,)), Verdict()))
+    assert (1, 0) == tuple(told.count("~ simulated, ? SUSPECT, ! INVALID") for told in (marked, plain))
+
+
+def test_intervals_of_repeats_say_how_many_there_were() -> None:
+    """On each side."""
+    expected = "intervals: 95 %, from differences between 2 and 2 repeats; numbers are their geometric means"
+    assert [expected] == list(remarks([faster()]))
+
+
+def test_intervals_of_single_runs_say_how_far_runs_may_differ() -> None:
+    """The larger of both."""
+    first, second = of_run(100), replace(of_run(110), spread=0.08)
+    expected = (
+        "intervals: 95 %, from the requests of single runs, drawn again 1000 times; below 8 % (verdict.spread) "
+        "single runs differ by noise"
+    )
+    assert [expected] == list(remarks([a_pair(first, second)]))
+
+
+def two_loads(**of_low: Any) -> tuple[Pair, ...]:
+    """High, a fifth faster, and low, likewise but for this."""
+    words = [{"model": "a", "load": load} for load in ("high", "low")]
+    first = [a_point(each, side=SLOWER) for each in words]
+    second = [a_point(words[0], side=FASTER), a_point(words[1], side=FASTER, **of_low)]
+    return pairs_of_sides(first, second)
+
+
+def test_what_holds_for_all_pairs_is_said_once_without_their_names() -> None:
+    """How the intervals were made."""
+    expected = "intervals: 95 %, from differences between 2 and 2 repeats; numbers are their geometric means"
+    assert [expected] == list(remarks(two_loads()))
+
+
+def test_what_holds_for_some_pairs_is_said_with_their_names() -> None:
+    """The low load was served by another board."""
+    told = list(remarks(two_loads(conditions=met(hardware="orin"))))
+    assert "not ranked, since not measured alike: hardware jetson_agx_thor against orin (load=low)" in told
+
+
+def test_one_pair_is_told_with_every_metric() -> None:
+    """Below where both were measured."""
+    lines = text([faster(where="outputs/b")]).splitlines()
+    assert ["A  outputs/a", "B  outputs/b", "model=a load=high: better in 2 of 2 metrics"] == lines[:3]
+    assert [TTFT, RATE] == [key for key in (TTFT, RATE) for line in lines if line.startswith(f"│{key} ")]
+
+
+def test_several_pairs_are_told_in_a_line_each() -> None:
+    """With the ratio of each column of a sweep and its sign."""
+    high, low = [line for line in text(two_loads()).splitlines() if line.startswith("│load=")]
+    assert ("load=high", "1.200+", "0.800+") == tuple(cell.strip() for cell in high.split("│")[1:4])
+    assert ("load=low", "1.200+", "0.800+") == tuple(cell.strip() for cell in low.split("│")[1:4])
+
+
+def test_several_pairs_say_what_they_are_held_against_once() -> None:
+    """Where all have one base."""
+    one = a_point({"model": "a", "load": "c4"}, side=SLOWER)
+    others = [a_point({"model": "a", "load": load}, side=FASTER) for load in ("high", "low")]
+    said = text(pairs_of_sides([one], others))
+    assert "2 pairs, B / A, where A is load=c4" == said.splitlines()[0]
+    assert "against" not in said
+
+
+def test_a_pair_that_is_not_ranked_has_no_sign() -> None:
+    """In a line of its own it has the ratio alone."""
+    said = text(two_loads(conditions=met(hardware="orin")))
+    (low,) = (line for line in said.splitlines() if line.startswith("│load=low"))
+    assert ["1.200", "0.800"] == [cell.strip() for cell in low.split("│")[2:4]]
+
+
+def test_a_column_that_a_pair_lacks_has_a_dash() -> None:
+    """P99 was not measured."""
+    (high, _) = [line for line in text(two_loads()).splitlines() if line.startswith("│load=")]
+    assert {"-"} == {cell.strip() for cell in high.split("│")[4:-1]}
+
+
+def test_signs_are_explained() -> None:
+    """Where they stand for words."""
+    assert "+ B is better, - worse, = within noise" in text(two_loads())
+
+
+def test_markdown_has_a_section_for_each_pair() -> None:
+    """With every metric."""
+    lines = markdown(two_loads()).splitlines()
+    assert ["### load=high", "### load=low"] == [line for line in lines if line.startswith("#")]
+    assert [TTFT, RATE] * 2 == [
+        line.split(" | ")[0].removeprefix("| ") for line in lines if "_" in line and "|" in line
+    ]
+
+
+def test_markdown_has_a_table_of_the_same_width_in_all_rows() -> None:
+    """Head, rule and rows."""
+    tabled = [line for line in markdown([faster()]).splitlines() if line.startswith("|")]
+    assert [len(HEADS) + 1] * 4 == [line.count("|") for line in tabled]
+
+
+def test_markdown_says_its_remarks() -> None:
+    """As a list."""
+    assert "- not ranked, since not measured alike: hardware jetson_agx_thor against orin\n" in markdown(
+        [faster(conditions=met(hardware="orin"))]
+    )
+
+
+def test_the_longest_names_of_metrics_fit_100_columns() -> None:
+    """Nothing is cut."""
+    key = "energy_above_idle_per_output_token_j"
+    side = Side(({key: 123_456.789}, {key: 123_457.789}), ((), ()), closed=True)
+    doubted = Verdict((replace(FEW, metrics=("all",)),), origin="simulated")
+    said = text([a_pair(a_point(side=side, verdict=doubted), a_point(side=side, verdict=doubted))])
+    assert key in said
+    assert "…" not in said

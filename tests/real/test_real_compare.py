@@ -1,0 +1,55 @@
+"""Two runs of one point of a real vLLM, held against each other."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import Ran, thorexp
+from tests.real.vllm_command import vllm_command
+from thorexp.compare.__main__ import main
+from thorexp.rundir import VERDICT
+
+# What two runs may differ by on two cores that vLLM, its client and others share; 5 % on a machine of its own.
+NOISE = "verdict.spread=0.4"
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Ran, Ran]:
+    """The same words in two folders: each with a server of its own, and the same load plan."""
+    words = ("-m", "hardware=cpu", "model=tiny_qwen3", "load=high", "tracking.enabled=false", NOISE)
+    command = f"server.command='{vllm_command()}'"
+    first, second = (thorexp(tmp_path_factory.mktemp(name), *words, command, timeout_s=600) for name in ("a", "b"))
+    assert (0, 0) == (first.code, second.code), first.err[-3000:] + second.err[-3000:]
+    return first, second
+
+
+def compared(twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    """The exit code, and what was printed."""
+    code = main([*(str(ran.run_dirs[0].path) for ran in twice), *words])
+    out = capsys.readouterr().out
+    with capsys.disabled():
+        print(f"\n{out}")
+    return code, out
+
+
+def test_two_runs_of_the_same_point_differ_by_noise(twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str]) -> None:
+    """Every metric that both have; what the machine did to either is in its verdict."""
+    standings = [ran.run_dirs[0].read_json(VERDICT)["standing"] for ran in twice]
+    code, out = compared(twice, capsys)
+    assert 0 == code, standings
+    assert "within noise: all 15 metrics" in out
+
+
+def test_noise_breaks_no_condition(twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipeline that forbids any growth of TPOT goes on."""
+    code, out = compared(twice, capsys, "--fail-if", "mean_tpot_ms>+0%")
+    assert (0, True) == (code, "holds: mean_tpot_ms>+0%" in out)
+
+
+def test_the_page_of_both_is_written(
+    twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """With all of their requests in it, below 5 MB."""
+    page = tmp_path / "compared.html"
+    code, _ = compared(twice, capsys, "--html", str(page))
+    assert (0, True) == (code, 1_000_000 < page.stat().st_size < 5_000_000)

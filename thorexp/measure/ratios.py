@@ -1,0 +1,165 @@
+"""One measurement against another: the ratio of a number, and whether there is more in it than noise."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from thorexp.measure.records import RequestRecord
+from thorexp.measure.resampling import THROUGHPUTS, Counts, Floats, draws, redrawn, sent_in_order, under_way
+from thorexp.measure.stats import t_95
+
+Effect = Literal["better", "worse", "within noise", "no interval"]
+
+# What has a direction, by words of its key in a result; of hit rates or temperatures none is better.
+MORE_IS_BETTER = ("throughput", "goodput", "tokens_per_s_per_w")
+LESS_IS_BETTER = ("ttft", "tpot", "itl", "e2el", "energy_per", "energy_above_idle_per", "mean_power_w")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is compared, measured once or more.
+
+    `results`: numbers by key, one mapping a repeat, of which there is one at least; `requests`: likewise, empty for a
+    result whose requests nobody kept. `closed`: whether each request was sent when one before had ended.
+    """
+
+    results: tuple[Mapping[str, float], ...]
+    requests: tuple[tuple[RequestRecord, ...], ...]
+    closed: bool
+
+    def values(self, key: str) -> tuple[float, ...]:
+        """Of the repeats that have it above 0: of others there is no ratio."""
+        return tuple(result[key] for result in self.results if result.get(key, 0) > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Of one number: `ratio` = second / first, which are geometric means of repeats, with its 95 % interval.
+
+    `of`: what the interval is made of: differences between repeats, or between the requests of single runs. Both are
+    absent where nothing tells of chance.
+    """
+
+    key: str
+    first: float
+    second: float
+    ratio: float
+    interval: tuple[float, float] | None
+    of: Literal["repeats", "requests"] | None
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Redrawn:
+    """The successes of two single runs, and how often each is in each resample; `closed` as of both sides."""
+
+    first: tuple[RequestRecord, ...]
+    second: tuple[RequestRecord, ...]
+    of_first: Counts
+    of_second: Counts
+    closed: bool
+
+
+def more_is_better(key: str) -> bool | None:
+    """Absent where neither is better, and of a spread."""
+    if key.startswith("std_"):
+        return None
+    if any(word in key for word in MORE_IS_BETTER):
+        return True
+    return False if any(re.search(rf"(^|_){word}(_|$)", key) for word in LESS_IS_BETTER) else None
+
+
+def ratios(first: Side, second: Side, *, paired: bool, floor: float) -> tuple[Ratio, ...]:
+    """Of each number that both have above 0 and that has a direction, in the order of the first's.
+
+    `paired`: both met the same plan, so that the same requests are drawn of both. `floor`: by how much two runs of the
+    same may differ, 0.05 for 5 %; below it single runs differ by noise, whatever their requests say.
+    """
+    runs = _redrawn(first, second, paired)
+    keys = [key for key in first.results[0] if more_is_better(key) is not None]
+    return tuple(_ratio(key, first, second, runs, floor) for key in keys if first.values(key) and second.values(key))
+
+
+def _ratio(key: str, first: Side, second: Side, runs: Redrawn | None, floor: float) -> Ratio:
+    one, other = (np.log(side.values(key)) for side in (first, second))
+    log_ratio = float(other.mean() - one.mean())
+    repeated = len(one) + len(other) > 2
+    half = _between_repeats(one, other) if repeated else None
+    interval = (
+        _between_requests(key, runs, math.exp(log_ratio))
+        if half is None
+        else (math.exp(log_ratio - half), math.exp(log_ratio + half))
+    )
+    is_noise = abs(log_ratio) <= math.log1p(floor) and not repeated
+    return Ratio(
+        key=key,
+        first=math.exp(one.mean()),
+        second=math.exp(other.mean()),
+        ratio=math.exp(log_ratio),
+        interval=interval,
+        of=None if interval is None else "repeats" if repeated else "requests",
+        effect="within noise" if is_noise else _effect(key, log_ratio, interval),
+    )
+
+
+def _effect(key: str, log_ratio: float, interval: tuple[float, float] | None) -> Effect:
+    if interval is None:
+        return "no interval"
+    if interval[0] <= 1 <= interval[1]:
+        return "within noise"
+    return "better" if (log_ratio > 0) == more_is_better(key) else "worse"
+
+
+def _between_repeats(one: Floats, other: Floats) -> float:
+    """Half of the interval of the difference of means of logarithms: t · s · √(1/n + 1/m), s pooled (Student).
+
+    A bootstrap of three values would draw from ten samples, and be too narrow.
+    """
+    degrees = len(one) + len(other) - 2
+    squares = float(((one - one.mean()) ** 2).sum() + ((other - other.mean()) ** 2).sum())
+    return t_95(degrees) * math.sqrt(squares / degrees * (1 / len(one) + 1 / len(other)))
+
+
+def _between_requests(key: str, runs: Redrawn | None, ratio: float) -> tuple[float, float] | None:
+    """The middle 95 % of the ratios of resamples; absent for what requests alone do not tell.
+
+    Of throughput, of which they tell multiples, around `ratio`.
+    """
+    if runs is None or (key.endswith("throughput") and not runs.closed):
+        return None  # of an open loop, whose throughput is its plan's
+    first, second = redrawn(key, runs.first, runs.of_first), redrawn(key, runs.second, runs.of_second)
+    if first is None or second is None:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = second / first * (ratio if key in THROUGHPUTS else 1.0)
+    known = found[np.isfinite(found)]
+    return (float(np.percentile(known, 2.5)), float(np.percentile(known, 97.5))) if len(known) else None
+
+
+def _redrawn(first: Side, second: Side, paired: bool) -> Redrawn | None:
+    """Absent where a side is repeated, or was not kept, and of a single request, which is always drawn alike."""
+    if len(first.requests) != 1 or len(second.requests) != 1:
+        return None
+    one, other = sent_in_order(first.requests[0]), sent_in_order(second.requests[0])
+    if paired:
+        one, other = _in_both(one, other)
+    if min(len(one), len(other)) < 2:
+        return None
+    block = max(under_way(one), under_way(other))
+    drawn = draws(len(one), block, seed=0)
+    return Redrawn(
+        one, other, drawn, drawn if paired else draws(len(other), block, seed=1), first.closed and second.closed
+    )
+
+
+def _in_both(
+    one: Sequence[RequestRecord], other: Sequence[RequestRecord]
+) -> tuple[tuple[RequestRecord, ...], tuple[RequestRecord, ...]]:
+    """Those that succeeded in both, each beside itself."""
+    there = {each.index: each for each in other}
+    both = tuple(each for each in one if each.index in there)
+    return both, tuple(there[each.index] for each in both)

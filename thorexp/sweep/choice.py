@@ -1,0 +1,62 @@
+"""Which point of a sweep is best, by question."""
+
+from collections.abc import Iterator, Sequence
+
+from thorexp.html.blocks import Table
+from thorexp.sweep.entry import GOODPUT, Entry
+from thorexp.sweep.ladder import ladder
+from thorexp.sweep.summary import origin_compared
+
+REST = ("output tokens/s", "what it keeps to", "load")
+# In ms; from what a person does not notice to what nobody waits for, and from a fast reader to a slow one.
+LADDERS = (
+    ("P99 TTFT", "p99_ttft_ms", (200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0, 20_000.0)),
+    ("P99 TPOT", "p99_tpot_ms", (20.0, 50.0, 100.0, 200.0)),
+)
+
+
+def choice(entries: Sequence[Entry], heading: str) -> Table:
+    """A row for the SLO that the sweep itself asked for, then one for each limit that changes the answer.
+
+    Numbers that are not VALID win nothing, and only points of the origin compared are rivals.
+    """
+    compared = origin_compared([each.row for each in entries])
+    rivals = [each for each in entries if each.row.origin == compared and each.row.values]
+    best = "best point" if heading == "point" else f"best point: {heading}"
+    return Table("Most output under an SLO", ("under", best, *REST), (*_asked(rivals), *_under_limits(rivals)))
+
+
+def _asked(rivals: Sequence[Entry]) -> Iterator[tuple[str, ...]]:
+    """The most good requests/s, by each SLO that was asked for."""
+    for slo in dict.fromkeys(each.slo for each in rivals if each.slo and GOODPUT in each.values):
+        own = [each for each in rivals if each.slo == slo and GOODPUT in each.values]
+        valid = [each for each in own if each.row.standing_of(GOODPUT) == "VALID"]
+        winner = max(valid, key=lambda each: each.values[GOODPUT].median, default=None)
+        yield _answer(slo, winner, "" if winner is None else _good(winner))
+
+
+def _good(entry: Entry) -> str:
+    good = [f"{entry.values[GOODPUT].median:.3g} good requests/s"]
+    if (percent := entry.row.values.get("goodput_percent")) is not None:
+        good.append(f"{percent.median:.3g} % of all")
+    return ", ".join(good)
+
+
+def _under_limits(rivals: Sequence[Entry]) -> Iterator[tuple[str, ...]]:
+    for word, key, limits in LADDERS:
+        for rung in ladder([each.row for each in rivals], key, limits):
+            winner = next((each for each in rivals if each.row is rung.winner), None)
+            keeps = "" if winner is None else f"{word} {_time(winner.row.values[key].median)}"
+            yield _answer(f"{word} {_time(rung.limit_ms)}", winner, keeps)
+
+
+def _answer(question: str, winner: Entry | None, keeps: str) -> tuple[str, ...]:
+    if winner is None:
+        return question, "no point with VALID numbers", "-", "-", "-"
+    served = winner.row.values.get("output_throughput")
+    return question, winner.row.short, "-" if served is None else f"{served.median:.2f}", keeps, winner.load or "-"
+
+
+def _time(ms: float) -> str:
+    """In s from 1 s on, as one says it."""
+    return f"{ms / 1000:.3g} s" if ms >= 1000 else f"{ms:.3g} ms"

@@ -1,0 +1,91 @@
+"""Where the results of a sweep are from: origin, machine, versions and days, as their records say it."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from thorexp.measure.verdict import Origin
+from thorexp.rundir import MACHINE, RECORD, Record, RunDir
+from thorexp.sweep.summary import Row, origins
+
+ORIGINS: Mapping[Origin, str] = {
+    "measured": "measured",
+    "simulated": "simulated, nothing was measured",
+    "imported": "imported, measured by others",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Whence:
+    """Each fact once, in the order of the table; none where no record says it.
+
+    `hardware`: of what was measured beside our server with the machine in words, else as `hardware=` names it.
+    `versions` with the names of what they are of. `days`: YYYY-MM-DD in local time, the first and the last.
+    """
+
+    origins: tuple[str, ...]
+    hardware: tuple[str, ...]
+    power_modes: tuple[str, ...]
+    versions: tuple[str, ...]
+    days: tuple[str, ...]
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """What is known, with a word for what it is."""
+        said = {
+            "origin": "; ".join(self.origins),
+            "hardware": "; ".join(self.hardware),
+            "power mode": ", ".join(self.power_modes),
+            "versions": ", ".join(self.versions),
+            "date": " to ".join(self.days),
+        }
+        yield from ((word, fact) for word, fact in said.items() if fact)
+
+
+def whence(table: Sequence[Row]) -> Whence:
+    """Of the records of all rows; of rows beside a sweep, which have none, the origin alone."""
+    there = origins(table)
+    run_dirs = [RunDir(directory) for row in table for directory in row.directories]
+    records = [run_dir.record() for run_dir in run_dirs if run_dir.has(RECORD)]
+    machines = [
+        run_dir.read_json(MACHINE) if run_dir.has(MACHINE) else {} for run_dir in run_dirs if run_dir.has(RECORD)
+    ]
+    pairs = list(zip(records, machines, strict=True))
+    days = sorted(time.strftime("%Y-%m-%d", time.localtime(record.started_at)) for record in records)
+    return Whence(
+        origins=tuple(words for origin, words in ORIGINS.items() if origin in there),
+        hardware=_each(_hardware(*pair) for pair in pairs),
+        power_modes=_each((machine.get("before") or {}).get("power_mode") for machine in machines),
+        versions=_each(version for pair in pairs for version in _versions(*pair)),
+        days=_each((*days[:1], *days[-1:])),
+    )
+
+
+def _hardware(record: Record, machine: Mapping[str, Any]) -> str | None:
+    named = record.tags.get("hardware")
+    if record.tags.get("origin") != "measured" or machine.get("before") is None:
+        return named
+    described = (machine.get("client") or {}).get("description")
+    return f"{described} ({named})" if described and named else described or named
+
+
+def _versions(record: Record, machine: Mapping[str, Any]) -> Iterator[str]:
+    """Of a simulation without those of the machine that it ran on."""
+    commit, tags = record.tags.get("git_commit"), record.tags
+    if "vllm_version" in tags:
+        yield f"vLLM {tags['vllm_version']}"
+    if "thorexp_version" in tags:
+        yield f"thorexp {tags['thorexp_version']}{f' ({_short(commit)})' if commit else ''}"
+    jetpack = (machine.get("client") or {}).get("jetpack")
+    if jetpack and tags.get("origin") == "measured":
+        yield f"JetPack {jetpack}"
+
+
+def _short(commit: str) -> str:
+    """With the word on a checkout that was changed."""
+    digest, dash, changed = commit.partition("-")
+    return f"{digest[:7]}{dash}{changed}"
+
+
+def _each(said: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(fact for fact in said if fact))
