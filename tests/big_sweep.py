@@ -10,8 +10,8 @@ import numpy as np
 
 from tests.command_line import thorexp
 from thorexp import rundir
+from thorexp.results.summary import Point
 from thorexp.rundir import RunDir
-from thorexp.sweep.summary import Point
 from thorexp.sweepdir import SweepRecord, sweep_id
 
 SIGNALS = (

@@ -28,7 +28,7 @@ from thorexp.fitting import (
 from thorexp.kernels import Kernels, family_of
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.published import Judged
-from thorexp.sweep.page import piped
+from thorexp.results.page import piped
 
 BASELINE = "thor_blog_2025_10"
 NOT_CREDIBLE = "fp8"  # decodes faster than its weights can be read, so not all of it was computed

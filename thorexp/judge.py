@@ -19,7 +19,7 @@ from thorexp.errors import RecordError, ThorexpError
 from thorexp.measure.grounds.steadiness import lengths_differ
 from thorexp.measure.verdict import MARKS, Reason, Standing, origin_of
 from thorexp.published import Judged, file_of, judge_one, read
-from thorexp.sweep.page import piped
+from thorexp.results.page import piped
 
 HELP = ("-h", "--help")
 HEADS = ("published result", "tok/s", "TTFT p50", "at least", "TPOT p50", "at least", "MFU", "MBU", "verdict")

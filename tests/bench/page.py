@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.big_sweep import big_sweep
 from tests.browser.chromium import ARGUMENTS, chromium
-from thorexp.sweep.html_page import html_page
-from thorexp.sweep.summary import rows
+from thorexp.results.html_page import html_page
+from thorexp.results.summary import rows
 
 
 def main() -> None:

@@ -135,8 +135,11 @@ def test_nobody_can_tell_of_a_number_that_is_not_there() -> None:
 
 
 def test_a_finding_says_condition_pair_change_and_interval() -> None:
-    """In percent: ln 1.25 ± t · s, of 2 degrees of freedom; each side differs by ln 1.01 within itself."""
-    half = 4.303 * math.sqrt(2 * (math.log(1.01) ** 2 / 2) / 2)
+    """In percent: ln 1.25 ± t · s, of 2 degrees of freedom, where each side differs by ln 1.01 within itself; and what
+    two starts differ by where three spread over 5 %.
+    """
+    repeats, starts = 4.303 * math.sqrt(2 * (math.log(1.01) ** 2 / 2) / 2), 1.96 * math.sqrt(2) / 1.693 * math.log(1.05)
+    half = math.sqrt(repeats**2 + starts**2)
     low, high = (100 * (1.25 * math.exp(sign * half) - 1) for sign in (-1, 1))
     assert (
         f"{TTFT}>+5%: model=a load=high: +25.0 % ({low:+.1f} to {high:+.1f} %)"

@@ -25,8 +25,8 @@ def cells(pair: Pair, key: str) -> dict[str, str]:
 
 
 def of_run(number: float) -> Measured:
-    """One run of 50 requests, of which each has this TTFT."""
-    return a_point(side=Side(({TTFT: number},), (some_requests(50, number),), closed=True))
+    """One run of 50 requests, of which each has this TTFT; the next run would be the same."""
+    return a_point(spread=0.0, side=Side(({TTFT: number},), (some_requests(50, number),), closed=True))
 
 
 def test_a_row_has_both_numbers_and_their_ratio() -> None:
@@ -47,7 +47,7 @@ def test_a_row_has_its_interval() -> None:
 def test_a_row_without_an_interval_has_a_dash() -> None:
     """One number each tells nothing of chance."""
     row = cells(a_pair(a_point(), a_point()), TTFT)
-    assert ("-", "within noise") == (row["95 % interval"], row["B is"])
+    assert ("-", "no interval") == (row["95 % interval"], row["B is"])
 
 
 @pytest.mark.parametrize(("number", "shown"), [(0.012345, "0.012345"), (98.7654321, "98.765"), (123_456.7, "123457")])
@@ -146,19 +146,19 @@ def test_marks_are_explained_where_there_are_any() -> None:
     assert (1, 0) == tuple(told.count("~ simulated, ? SUSPECT, ! INVALID") for told in (marked, plain))
 
 
+STARTS = "and from what two starts may differ by (verdict.spread, or --spread, of {} %)"
+
+
 def test_intervals_of_repeats_say_how_many_there_were() -> None:
     """On each side."""
-    expected = "intervals: 95 %, from differences between 2 and 2 repeats; numbers are their geometric means"
+    expected = f"intervals: 95 %, from 2 and 2 repeats, whose geometric means are shown, {STARTS.format(5)}"
     assert [expected] == list(remarks([faster()]))
 
 
-def test_intervals_of_single_runs_say_how_far_runs_may_differ() -> None:
+def test_intervals_of_single_runs_say_what_they_are_made_of() -> None:
     """The larger of both."""
     first, second = of_run(100), replace(of_run(110), spread=0.08)
-    expected = (
-        "intervals: 95 %, from the requests of single runs, drawn again 1000 times; below 8 % (verdict.spread) "
-        "single runs differ by noise"
-    )
+    expected = f"intervals: 95 %, from the requests of single runs, drawn again 1000 times, {STARTS.format(8)}"
     assert [expected] == list(remarks([a_pair(first, second)]))
 
 
@@ -172,7 +172,7 @@ def two_loads(**of_low: Any) -> tuple[Pair, ...]:
 
 def test_what_holds_for_all_pairs_is_said_once_without_their_names() -> None:
     """How the intervals were made."""
-    expected = "intervals: 95 %, from differences between 2 and 2 repeats; numbers are their geometric means"
+    expected = f"intervals: 95 %, from 2 and 2 repeats, whose geometric means are shown, {STARTS.format(5)}"
     assert [expected] == list(remarks(two_loads()))
 
 

@@ -11,8 +11,8 @@ from tests.big_sweep import big_sweep
 from tests.html.reading import drawn, read
 from thorexp.html.blocks import Block, Figure, Section, Words
 from thorexp.html.document import document
-from thorexp.sweep.html_page import html_page
-from thorexp.sweep.summary import rows
+from thorexp.results.html_page import html_page
+from thorexp.results.summary import rows
 
 NOTHING = Words(("nothing",))
 

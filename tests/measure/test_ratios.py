@@ -11,7 +11,7 @@ from tests.records import MS, S, a_failure, a_record
 from thorexp.measure.ratios import Ratio, Side, ratios
 from thorexp.measure.records import RequestRecord
 
-FLOOR = 0.05
+SPREAD = 0.05
 TRIALS = 200
 MEAN = "mean_ttft_ms"
 
@@ -37,8 +37,9 @@ def the(found: tuple[Ratio, ...]) -> Ratio:
     return ratio
 
 
-def compared(first: Side, second: Side, *, paired: bool = False) -> Ratio:
-    return the(ratios(first, second, paired=paired, floor=FLOOR))
+def compared(first: Side, second: Side, *, paired: bool = False, spread: float = 0.0) -> Ratio:
+    """Where two runs of the same are alike, so that the interval is that of their requests."""
+    return the(ratios(first, second, paired=paired, spread=spread))
 
 
 def interval(ratio: Ratio) -> tuple[float, float]:
@@ -110,21 +111,21 @@ def test_less_time_is_better() -> None:
 )
 def test_what_has_no_direction_has_no_ratio(key: str) -> None:
     """A spread is neither good nor bad; neither is a hit rate."""
-    assert () == ratios(repeated(key, 100, 101), repeated(key, 200, 202), paired=False, floor=FLOOR)
+    assert () == ratios(repeated(key, 100, 101), repeated(key, 200, 202), paired=False, spread=SPREAD)
 
 
 @pytest.mark.parametrize("others", [{}, {MEAN: 0.0}, {"p99_ttft_ms": 5.0}])
 def test_what_one_side_lacks_has_no_ratio(others: dict[str, float]) -> None:
     """And 0 is what nothing can be held against."""
     there, lacking = published(mean_ttft_ms=5.0), published(**others)
-    assert () == ratios(there, lacking, paired=False, floor=FLOOR)
-    assert () == ratios(lacking, there, paired=False, floor=FLOOR)
+    assert () == ratios(there, lacking, paired=False, spread=SPREAD)
+    assert () == ratios(lacking, there, paired=False, spread=SPREAD)
 
 
 def test_ratios_are_in_the_order_of_the_first() -> None:
     """As its report has them."""
     first, second = published(p99_ttft_ms=1.0, output_throughput=1.0), published(output_throughput=2.0, p99_ttft_ms=3.0)
-    found = ratios(first, second, paired=False, floor=FLOOR)
+    found = ratios(first, second, paired=False, spread=SPREAD)
     assert ["p99_ttft_ms", "output_throughput"] == [each.key for each in found]
 
 
@@ -191,30 +192,34 @@ def times(factor: float, values: Sequence[float] = CLOSE) -> list[float]:
     return [factor * value for value in values]
 
 
-@pytest.mark.parametrize("factor", [1.04, 0.96])
-def test_single_runs_that_differ_by_less_than_the_floor_are_within_noise(factor: float) -> None:
-    """4 % with an interval that excludes 1: of two runs of the same that is nothing, whatever their requests say."""
-    found = compared(by_ttft(CLOSE), by_ttft(times(factor)))
+@pytest.mark.parametrize("factor", [1.08, 0.93])
+def test_single_runs_that_differ_by_what_two_runs_may_are_within_noise(factor: float) -> None:
+    """Repeats that spread over 5 % have σ = 5 % / 1.693, and two of them differ by 1.96 · √2 · σ = 8.2 %: in logarithms
+    1.96 · √2 / 1.693 · log 1.05 = 0.0799, the logarithm of 1.083 and of 0.923.
+    """
+    found = compared(by_ttft(CLOSE), by_ttft(times(factor)), spread=SPREAD)
     low, high = interval(found)
-    assert ("within noise", True) == (found.effect, low <= factor <= high and not low <= 1 <= high)
+    assert "within noise" == found.effect
+    assert pytest.approx((factor / 1.083, factor * 1.083), rel=0.002) == (low, high)
 
 
-@pytest.mark.parametrize(("factor", "effect"), [(1.06, "worse"), (0.94, "better")])
-def test_single_runs_that_differ_by_more_than_the_floor_are_ranked(factor: float, effect: str) -> None:
-    """6 % with an interval that excludes 1."""
-    assert effect == compared(by_ttft(CLOSE), by_ttft(times(factor))).effect
+@pytest.mark.parametrize(("factor", "effect"), [(1.09, "worse"), (0.92, "better")])
+def test_single_runs_that_differ_by_more_are_ranked(factor: float, effect: str) -> None:
+    """Their requests leave no doubt: they differ by 0.5 %."""
+    assert effect == compared(by_ttft(CLOSE), by_ttft(times(factor)), spread=SPREAD).effect
 
 
-def test_the_floor_does_not_hold_for_repeats() -> None:
-    """They show themselves by how much two runs of the same differ: 4 % is worse where that is a tenth of one."""
-    assert "worse" == compared(repeated(MEAN, 100, 100.1), repeated(MEAN, 104, 104.1)).effect
+@pytest.mark.parametrize(("spread", "effect"), [(0.0, "worse"), (SPREAD, "within noise")])
+def test_repeats_on_one_start_do_not_show_what_two_starts_differ_by(spread: float, effect: str) -> None:
+    """4 % is worse where repeats differ by a tenth of one and all starts are alike, and noise where they are not."""
+    assert effect == compared(repeated(MEAN, 100, 100.1), repeated(MEAN, 104, 104.1), spread=spread).effect
 
 
 def test_single_runs_whose_interval_has_1_are_within_noise() -> None:
-    """Even if they differ by more than the floor: 20 % of means, of values that go from 10 to 1000."""
+    """Even if they differ by more than two runs may: 20 % of means, of values that go from 10 to 1000."""
     wide = np.geomspace(10, 1_000, 50).tolist()
     found = compared(by_ttft(wide), by_ttft(times(1.2, wide)))
-    assert ("within noise", True) == (found.effect, found.ratio > 1 + FLOOR)
+    assert ("within noise", True) == (found.effect, found.ratio > 1 + SPREAD)
 
 
 # From 10 to 500 ms: as prompts of very different lengths have.

@@ -17,9 +17,9 @@ from thorexp.config import SweepConfig, TrackingConfig
 from thorexp.measure.roofline import Fit
 from thorexp.measure.verdict import Origin, Reason, Thresholds, Verdict
 from thorexp.report import Result, as_json, render
+from thorexp.results.summary import Point
 from thorexp.rundir import CONFIG, REPORT, RESULT, VERDICT, Record, RunDir
 from thorexp.sweep.jobs import ComposedJob
-from thorexp.sweep.summary import Point
 from thorexp.sweepdir import SweepRecord
 
 # No vLLM is asked which flags it has: a dry run does without one.

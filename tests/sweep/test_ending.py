@@ -6,8 +6,8 @@ import pytest
 
 from tests.sweep.makers import a_failed_point, a_point, a_sweep
 from thorexp.measure.verdict import Origin
+from thorexp.results.summary import rows
 from thorexp.sweep.ending import SUMMARY_MD, SUMMARY_TXT, SWEEP_PAGE, _where_to_look, keep_sweep
-from thorexp.sweep.summary import rows
 from thorexp.sweepdir import read_sweep
 
 FAST = {"output_throughput": 300.0}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.sweep.makers import a_job, a_run_dir, a_tree
 from thorexp.errors import ConfigError
-from thorexp.sweep.jobs import ComposedJob, apart, apart_in_columns, by_server, check_apart, with_repeats
+from thorexp.sweep.jobs import ComposedJob, by_server, check_apart, with_repeats
 
 
 def composed(*overrides: str) -> tuple[ComposedJob, ...]:
@@ -127,34 +127,6 @@ def test_repeats_are_interleaved_over_their_server() -> None:
     rounds_of_a = ["ahigh r0", "alow r0", "ahigh r1", "alow r1"]
     rounds_of_b = ["bhigh r0", "blow r0", "bhigh r1", "blow r1"]
     assert rounds_of_a + rounds_of_b == order(*jobs)
-
-
-def test_points_are_named_by_what_sets_them_apart() -> None:
-    """What all of them share says nothing."""
-    points = [("hardware=cpu", "model=a", "load=high"), ("hardware=cpu", "model=b", "load=high")]
-    assert ["model=a", "model=b"] == apart(points)
-
-
-def test_a_point_that_is_alone_is_named_by_all_of_it() -> None:
-    """There is nothing to set it apart from."""
-    assert ["model=a load=high"] == apart([("model=a", "load=high")])
-
-
-def test_a_point_that_adds_nothing_has_a_dash() -> None:
-    """A name is never empty."""
-    assert ["-", "load=low"] == apart([(), ("load=low",)])
-
-
-def test_keys_stand_in_the_heading() -> None:
-    """Where all points differ by the same keys, values are enough."""
-    points = [("model=a", "load=high"), ("model=b", "load=low")]
-    assert ("model load", ["a high", "b low"]) == apart_in_columns(points)
-
-
-def test_points_of_several_shapes_keep_their_keys() -> None:
-    """A value without its key would be a riddle."""
-    points = [("model=a",), ("model=b", "load=low")]
-    assert ("point", ["model=a", "model=b load=low"]) == apart_in_columns(points)
 
 
 def test_a_value_may_hold_an_equals_sign() -> None:

@@ -4,7 +4,7 @@ HEADS = "| point | tok/s | verdict |\n| --- | ---: | --- |"
 
 
 def a_summary(rows: int = 2, remarks: str = "? few_samples: load=low: P99 of 10 values") -> str:
-    """As thorexp.sweep.markdown writes it."""
+    """As thorexp.results.markdown writes it."""
     table = "\n".join(f"| load=c{i} | {1000 - i}.00 | VALID |" for i in range(rows))
     facts = "- command: `python -m thorexp -m load=high,low`\n- hardware: jetson_agx_thor"
     whole = f"2 of 2 jobs finished\n\n{facts}\n\n{HEADS}\n{table}\n\n```text\n{remarks}\n```\n"

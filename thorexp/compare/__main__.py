@@ -12,6 +12,7 @@ measured alike (other load plan, hardware, power mode) is named and not ranked.
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         limits = [limit(each) for each in arguments.fail_if]
         with TemporaryDirectory(prefix="thorexp-compare-") as workshop:
-            found = pairs(arguments.words, arguments.uri, Path(workshop))
+            found = pairs(arguments.words, arguments.uri, Path(workshop), arguments.spread)
             print(text(found), end="", flush=True)
             _write(arguments, found)
     except ThorexpError as wrong:
@@ -46,12 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return BROKEN if "broken" in outcomes else UNANSWERED if "unanswered" in outcomes else HOLDS
 
 
-def pairs(words: Sequence[str], uri: str, workshop: Path) -> tuple[Pair, ...]:
-    """Of sides and choices, as typed; RecordError where there is nothing to hold against anything."""
+def pairs(words: Sequence[str], uri: str, workshop: Path, spread: float | None = None) -> tuple[Pair, ...]:
+    """Of sides and choices, as typed; RecordError where there is nothing to hold against anything.
+
+    `spread` in percent, in place of what the runs say.
+    """
     conditions = dict(word.split("=", 1) for word in words if _is_choice(word))
     sides = [_side(word, conditions, uri, workshop) for word in words if not _is_choice(word)]
     if not sides:
         raise RecordError("Nothing was named to compare.", ("try", f"python -m thorexp.compare A B, each {WHAT}"))
+    if spread is not None:
+        sides = [tuple(replace(point, spread=spread / 100) for point in side) for side in sides]
     if len(sides) == 1:
         return pairs_within(sides[0])
     return tuple(pair for other in sides[1:] for pair in pairs_of_sides(sides[0], other))
@@ -90,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="CONDITION",
         help="'p99_ttft_ms>+5%%': exit with 1 when B has it and noise does not explain it, with 2 when nobody can tell",
+    )
+    parser.add_argument(
+        "--spread",
+        type=float,
+        metavar="PERCENT",
+        help="what three starts of the same may spread over on this machine (default: verdict.spread of the runs, 5)",
     )
     parser.add_argument("--uri", default=STORE, help=f"where MLflow keeps runs (default: {STORE})")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a report that opens from disk")

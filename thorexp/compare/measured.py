@@ -10,13 +10,13 @@ from thorexp import rundir
 from thorexp.counted import counted
 from thorexp.flat import flat, typed
 from thorexp.measure.published import figures_of
-from thorexp.measure.ratios import Side
+from thorexp.measure.ratios import Side, more_is_better
 from thorexp.measure.records import RequestRecord, RunRecord
 from thorexp.measure.stats import agreement
 from thorexp.measure.verdict import Verdict
 from thorexp.published import Judged
+from thorexp.results.summary import together
 from thorexp.rundir import CONFIG, ENGINE_ARGS, MACHINE, RESULT, SUMMARY, RunDir
-from thorexp.sweep.summary import together
 
 NAMED = ("model", "load")  # what every point is named by
 UNKNOWN = "not known"
@@ -37,7 +37,7 @@ class Measured:
 
     `where`: the directory, of repeats that of the first, or the file of a result of others. `conditions`: what must be
     alike for two to be ranked, by name; of each all that its repeats had. `settings`: what may differ, and explain a
-    difference. `spread`: by how much repeats may differ (`verdict.spread`). `run_dirs`: none of a result of others.
+    difference. `spread`: what starts may spread over, of 1 (`verdict.spread`). `run_dirs`: none of a result of others.
     """
 
     words: Mapping[str, str]
@@ -57,7 +57,8 @@ def measured(repeats: Sequence[RunDir]) -> Measured:
     results = [run_dir.read_json(RESULT) for run_dir in repeats]
     config = first.config() if first.has(CONFIG) else {}
     numbers = tuple(dict(_numbers(result)) for result in results)
-    values = {key: agreement([each[key] for each in numbers if key in each]) for key in numbers[0]}
+    ranked = [key for key in numbers[0] if more_is_better(key) is not None]
+    values = {key: agreement([each[key] for each in numbers if key in each]) for key in ranked}
     words = {key: record.tags[key] for key in NAMED if key in record.tags} | words_of(record.overrides or ())
     return Measured(
         words=words,

@@ -67,7 +67,7 @@ def pair(first: Measured, second: Measured, keys: Sequence[str]) -> Pair:
             first.side,
             second.side,
             paired=not any(each.name == PLAN for each in unlike),
-            floor=max(first.spread, second.spread),
+            spread=max(first.spread, second.spread),
         ),
     )
 

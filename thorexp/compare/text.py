@@ -9,8 +9,8 @@ from thorexp.compare.measured import Measured
 from thorexp.compare.pairs import Difference, Pair, standing
 from thorexp.measure.resampling import RESAMPLES
 from thorexp.measure.verdict import MARKS
-from thorexp.sweep.page import page, piped
-from thorexp.sweep.summary import COLUMNS
+from thorexp.results.page import page, piped
+from thorexp.results.summary import COLUMNS
 
 HEADS = ("metric", "A", "B", "B / A", "95 % interval", "B is")
 SIGNS: Mapping[str, str] = {"better": "+", "worse": "-", "within noise": "=", "no interval": "", "not ranked": ""}
@@ -141,12 +141,14 @@ def _of_intervals(pair: Pair) -> Iterator[str]:
     kinds = {ratio.of for ratio in pair.ratios if ratio.of is not None}
     if "repeats" in kinds:
         counts = " and ".join(str(len(point.side.results)) for point in (pair.first, pair.second))
-        yield f"intervals: 95 %, from differences between {counts} repeats; numbers are their geometric means"
+        yield f"intervals: 95 %, from {counts} repeats, whose geometric means are shown, {_starts(pair)}"
     if "requests" in kinds:
-        yield (
-            f"intervals: 95 %, from the requests of single runs, drawn again {RESAMPLES} times; below "
-            f"{100 * max(pair.first.spread, pair.second.spread):g} % (verdict.spread) single runs differ by noise"
-        )
+        yield f"intervals: 95 %, from the requests of single runs, drawn again {RESAMPLES} times, {_starts(pair)}"
+
+
+def _starts(pair: Pair) -> str:
+    spread = 100 * max(pair.first.spread, pair.second.spread)
+    return f"and from what two starts may differ by (verdict.spread, or --spread, of {spread:g} %)"
 
 
 def _number(value: float) -> str:

@@ -11,7 +11,7 @@ from thorexp.html.document import document
 from thorexp.html.latencies import latencies_beside
 from thorexp.html.point import point_section
 from thorexp.measure.records import RunRecord
-from thorexp.sweep.summary import COLUMNS
+from thorexp.results.summary import COLUMNS
 
 
 def html(pairs: Sequence[Pair]) -> str:

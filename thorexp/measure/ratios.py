@@ -16,6 +16,10 @@ Effect = Literal["better", "worse", "within noise", "no interval"]
 
 # What has a direction, by words of its key in a result; of hit rates or temperatures none is better.
 MORE_IS_BETTER = ("throughput", "goodput", "tokens_per_s_per_w")
+# What is measured on one start of a server does not show how that differs from the next: minutes later a machine is
+# warmer, or shared with others. Two starts differ, in 95 of 100 cases, by less than 1.96 · √2 · σ, and the range of
+# three is 1.693 σ on average (Tippett 1925, d₂): so much of the spread that three may have.
+START_TO_START = 1.96 * math.sqrt(2) / 1.693
 LESS_IS_BETTER = ("ttft", "tpot", "itl", "e2el", "energy_per", "energy_above_idle_per", "mean_power_w")
 
 
@@ -40,8 +44,8 @@ class Side:
 class Ratio:
     """Of one number: `ratio` = second / first, which are geometric means of repeats, with its 95 % interval.
 
-    `of`: what the interval is made of: differences between repeats, or between the requests of single runs. Both are
-    absent where nothing tells of chance.
+    `of`: what the interval is made of, together with what two starts may differ by: differences between repeats, or
+    between the requests of single runs. Both are absent where nothing tells of chance.
     """
 
     key: str
@@ -73,28 +77,23 @@ def more_is_better(key: str) -> bool | None:
     return False if any(re.search(rf"(^|_){word}(_|$)", key) for word in LESS_IS_BETTER) else None
 
 
-def ratios(first: Side, second: Side, *, paired: bool, floor: float) -> tuple[Ratio, ...]:
+def ratios(first: Side, second: Side, *, paired: bool, spread: float) -> tuple[Ratio, ...]:
     """Of each number that both have above 0 and that has a direction, in the order of the first's.
 
-    `paired`: both met the same plan, so that the same requests are drawn of both. `floor`: by how much two runs of the
-    same may differ, 0.05 for 5 %; below it single runs differ by noise, whatever their requests say.
+    `paired`: both met the same plan, so that the same requests are drawn of both. `spread`: what starts may differ by,
+    (largest − smallest) / median of three, 0.05 for 5 %.
     """
     runs = _redrawn(first, second, paired)
     keys = [key for key in first.results[0] if more_is_better(key) is not None]
-    return tuple(_ratio(key, first, second, runs, floor) for key in keys if first.values(key) and second.values(key))
+    return tuple(_ratio(key, first, second, runs, spread) for key in keys if first.values(key) and second.values(key))
 
 
-def _ratio(key: str, first: Side, second: Side, runs: Redrawn | None, floor: float) -> Ratio:
+def _ratio(key: str, first: Side, second: Side, runs: Redrawn | None, spread: float) -> Ratio:
     one, other = (np.log(side.values(key)) for side in (first, second))
     log_ratio = float(other.mean() - one.mean())
     repeated = len(one) + len(other) > 2
-    half = _between_repeats(one, other) if repeated else None
-    interval = (
-        _between_requests(key, runs, math.exp(log_ratio))
-        if half is None
-        else (math.exp(log_ratio - half), math.exp(log_ratio + half))
-    )
-    is_noise = abs(log_ratio) <= math.log1p(floor) and not repeated
+    within = _between_repeats(one, other) if repeated else _between_requests(key, runs, math.exp(log_ratio))
+    interval = _between_starts(within, spread)
     return Ratio(
         key=key,
         first=math.exp(one.mean()),
@@ -102,7 +101,7 @@ def _ratio(key: str, first: Side, second: Side, runs: Redrawn | None, floor: flo
         ratio=math.exp(log_ratio),
         interval=interval,
         of=None if interval is None else "repeats" if repeated else "requests",
-        effect="within noise" if is_noise else _effect(key, log_ratio, interval),
+        effect=_effect(key, log_ratio, interval),
     )
 
 
@@ -114,14 +113,25 @@ def _effect(key: str, log_ratio: float, interval: tuple[float, float] | None) ->
     return "better" if (log_ratio > 0) == more_is_better(key) else "worse"
 
 
-def _between_repeats(one: Floats, other: Floats) -> float:
-    """Half of the interval of the difference of means of logarithms: t · s · √(1/n + 1/m), s pooled (Student).
+def _between_repeats(one: Floats, other: Floats) -> tuple[float, float]:
+    """Of the difference d of means of logarithms: exp(d ± t · s · √(1/n + 1/m)), s pooled (Student).
 
     A bootstrap of three values would draw from ten samples, and be too narrow.
     """
     degrees = len(one) + len(other) - 2
     squares = float(((one - one.mean()) ** 2).sum() + ((other - other.mean()) ** 2).sum())
-    return t_95(degrees) * math.sqrt(squares / degrees * (1 / len(one) + 1 / len(other)))
+    half = t_95(degrees) * math.sqrt(squares / degrees * (1 / len(one) + 1 / len(other)))
+    middle = float(other.mean() - one.mean())
+    return math.exp(middle - half), math.exp(middle + half)
+
+
+def _between_starts(within: tuple[float, float] | None, spread: float) -> tuple[float, float] | None:
+    """Wider by what two starts may differ by, as independent errors add: the root of the sum of squares."""
+    if within is None:
+        return None
+    low, high = map(math.log, within)
+    middle, half = (low + high) / 2, math.hypot((high - low) / 2, START_TO_START * math.log1p(spread))
+    return math.exp(middle - half), math.exp(middle + half)
 
 
 def _between_requests(key: str, runs: Redrawn | None, ratio: float) -> tuple[float, float] | None:

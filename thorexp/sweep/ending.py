@@ -10,12 +10,12 @@ from thorexp import tracking
 from thorexp.config import TrackingConfig
 from thorexp.errors import TrackingError
 from thorexp.places import mlflow_ui, places_of_sweep
+from thorexp.results.files import as_csv, text
+from thorexp.results.html_page import html_page
+from thorexp.results.images import images
+from thorexp.results.markdown import markdown
+from thorexp.results.summary import Point, Row, origins, rows
 from thorexp.rundir import RunDir
-from thorexp.sweep.files import as_csv, text
-from thorexp.sweep.html_page import html_page
-from thorexp.sweep.images import images
-from thorexp.sweep.markdown import markdown
-from thorexp.sweep.summary import Point, Row, origins, rows
 from thorexp.sweepdir import SweepRecord
 
 SUMMARY_TXT = "summary.txt"

@@ -17,9 +17,10 @@ from thorexp import tracking
 from thorexp.config import TrackingConfig
 from thorexp.errors import ThorexpError
 from thorexp.progress import SweepState
+from thorexp.results.beside import baseline_rows
+from thorexp.results.summary import Point, Row
 from thorexp.rundir import RECORD, RunDir
 from thorexp.session import SHOWN, take_board
-from thorexp.sweep.beside import baseline_rows
 from thorexp.sweep.cooldown import cool_down
 from thorexp.sweep.directory import begin, command, directories_for, forget, fresh_directories, hold, unless_begun
 from thorexp.sweep.ending import how_to_go_on, keep_sweep, track_sweep
@@ -27,7 +28,6 @@ from thorexp.sweep.estimate import History, history, sweep_time
 from thorexp.sweep.jobs import ComposedJob, check_apart, with_repeats
 from thorexp.sweep.plan import SweepPlan
 from thorexp.sweep.resume import finished_points
-from thorexp.sweep.summary import Point, Row
 from thorexp.sweepdir import SweepRecord
 
 log = logging.getLogger(__name__)

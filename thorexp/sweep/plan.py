@@ -11,10 +11,11 @@ from rich.text import Text
 from thorexp.capacity import Capacity, capacity
 from thorexp.prediction import Forecast, forecast
 from thorexp.prepare import PreparedJob
+from thorexp.results.apart import apart_in_columns
+from thorexp.results.page import page
 from thorexp.rooflines import GB
 from thorexp.sweep.estimate import UNKNOWN, Estimate, History, measure_time, pace_of, sweep_time
-from thorexp.sweep.jobs import ComposedJob, apart_in_columns, by_server, refusal, speedup_of
-from thorexp.sweep.page import page
+from thorexp.sweep.jobs import ComposedJob, by_server, refusal, speedup_of
 
 ABSENT = "-"
 UNCHECKED = "No vLLM is here to say which engine arguments it knows: they are not checked."

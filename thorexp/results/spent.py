@@ -7,8 +7,8 @@ from typing import Any
 from thorexp.html.blocks import Figure, Table
 from thorexp.html.template import COLOURS
 from thorexp.measure.verdict import WORSE, Standing
-from thorexp.sweep.entry import ENERGY, Entry
-from thorexp.sweep.files import give_or_take
+from thorexp.results.entry import ENERGY, Entry
+from thorexp.results.files import give_or_take
 
 MOST = 40  # bars that can be told apart; the table has all
 BAR_PX, EDGE_PX = 26, 110

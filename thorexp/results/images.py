@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from thorexp.html.blocks import Figure
 from thorexp.html.template import COLOURS
 from thorexp.measure.verdict import Origin
-from thorexp.sweep.frontier import SYMBOLS, frontier_figure
-from thorexp.sweep.summary import Row, origins
+from thorexp.results.frontier import SYMBOLS, frontier_figure
+from thorexp.results.summary import Row, origins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

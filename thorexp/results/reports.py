@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thorexp.report import JUDGED, OURS
+from thorexp.results.summary import Row
 from thorexp.rundir import RECORD, REPORT, RESULT, RunDir
-from thorexp.sweep.summary import Row
 
 LOADS = ("high", "low")  # of the published table, before all others
 # What a sweep varies of what is asked of a server; all else is of the server itself.

@@ -8,7 +8,7 @@ from thorexp.measure.metrics import Summary
 from thorexp.measure.published import figures_of
 from thorexp.measure.stats import Agreement, agreement
 from thorexp.published import Judged
-from thorexp.sweep.summary import COLUMNS, Row
+from thorexp.results.summary import COLUMNS, Row
 
 
 def baseline_rows(baseline: BaselineConfig, models: Collection[str]) -> tuple[Row, ...]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from thorexp.measure.verdict import Origin
+from thorexp.results.summary import Row, origins
 from thorexp.rundir import MACHINE, RECORD, Record, RunDir
-from thorexp.sweep.summary import Row, origins
 
 ORIGINS: Mapping[Origin, str] = {
     "measured": "measured",

@@ -8,7 +8,7 @@ import pytest
 from tests.records import BELIEVED
 from tests.sweep.makers import CACHED, FAST, FEW, SLOW, a_failed_point, a_point
 from thorexp.measure.verdict import Origin, Reason
-from thorexp.sweep.summary import Point
+from thorexp.results.summary import Point
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from tests.records import BELIEVED
 from tests.sweep.makers import CACHED, FEW, a_failed_point, a_point, a_run_dir, an_unjudged_point
 from thorexp.measure.verdict import Origin, Reason, Standing, Thresholds, Verdict
+from thorexp.results.summary import COLUMNS, Point, Row, best, columns_of, origin_compared, origins, rows
 from thorexp.rundir import RunDir
-from thorexp.sweep.summary import COLUMNS, Point, Row, best, columns_of, origin_compared, origins, rows
 
 KEYS = [column.key for column in COLUMNS]
 SUSPECT: Standing = "SUSPECT"

@@ -15,9 +15,9 @@ from thorexp.measure.headings import name_over
 from thorexp.measure.verdict import Origin, Verdict
 from thorexp.published import read
 from thorexp.report import Result, parse
+from thorexp.results.markdown import REPORTS, markdown
+from thorexp.results.summary import Point, Row, rows
 from thorexp.rundir import RESULT, RunDir
-from thorexp.sweep.markdown import REPORTS, markdown
-from thorexp.sweep.summary import Point, Row, rows
 
 LEGEND = "* best of several numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report\n"
 BENCHMARK = "============ Serving Benchmark Result ============"

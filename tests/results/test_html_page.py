@@ -7,9 +7,9 @@ import pytest
 
 from tests.html.reading import Page, read
 from tests.sweep.makers import FAST, a_failed_point, a_point, a_sweep
+from thorexp.results.html_page import html_page
+from thorexp.results.summary import Point, rows
 from thorexp.rundir import REQUESTS, SUMMARY, RunDir
-from thorexp.sweep.html_page import html_page
-from thorexp.sweep.summary import Point, rows
 
 
 def page(folder: Path, points: Sequence[Point]) -> Page:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from thorexp.measure.stats import Agreement
 from thorexp.measure.verdict import MARKS, Origin, Reason, Verdict
-from thorexp.sweep.page import page
-from thorexp.sweep.summary import COLUMNS, GOODPUT, Column, Row, best, columns_of, origin_compared, origins
+from thorexp.results.page import page
+from thorexp.results.summary import COLUMNS, GOODPUT, Column, Row, best, columns_of, origin_compared, origins
 
 ABSENT = "-"
 BEST, SIMULATED = "*", "~"  # behind a number, as the marks of a standing

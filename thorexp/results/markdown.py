@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from thorexp.sweep.files import BEST, cells, give_or_take, judged, named, remarks, with_best
-from thorexp.sweep.page import piped
-from thorexp.sweep.reports import Report, Section, sections
-from thorexp.sweep.summary import Column, Row, columns_of
-from thorexp.sweep.whence import whence
+from thorexp.results.files import BEST, cells, give_or_take, judged, named, remarks, with_best
+from thorexp.results.page import piped
+from thorexp.results.reports import Report, Section, sections
+from thorexp.results.summary import Column, Row, columns_of
+from thorexp.results.whence import whence
 from thorexp.tracking.view import masked
 
 REPORTS = "## Reports of the benchmark"  # several words: a heading of one may name a model

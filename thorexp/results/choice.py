@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from thorexp.html.blocks import Table
-from thorexp.sweep.entry import GOODPUT, Entry
-from thorexp.sweep.ladder import ladder
-from thorexp.sweep.summary import origin_compared
+from thorexp.results.entry import GOODPUT, Entry
+from thorexp.results.ladder import ladder
+from thorexp.results.summary import origin_compared
 
 REST = ("output tokens/s", "what it keeps to", "load")
 # In ms; from what a person does not notice to what nobody waits for, and from a fast reader to a slow one.

@@ -6,8 +6,8 @@ import pytest
 
 from tests.sweep.makers import a_failed_point, a_point
 from thorexp.measure.verdict import Origin
-from thorexp.sweep.images import FRONTIER_PNG, POINTS_PNG, images
-from thorexp.sweep.summary import Row, rows
+from thorexp.results.images import FRONTIER_PNG, POINTS_PNG, images
+from thorexp.results.summary import Row, rows
 
 FAST = {"output_throughput": 300.0, "median_tpot_ms": 20.0, "median_ttft_ms": 700.0}
 

@@ -9,10 +9,10 @@ import yaml
 
 from tests.sweep.makers import CACHED, FEW, a_point
 from thorexp.measure.verdict import Origin, Reason
+from thorexp.results.choice import choice
+from thorexp.results.entry import entries
+from thorexp.results.summary import Point, rows
 from thorexp.rundir import CONFIG, RunDir
-from thorexp.sweep.choice import choice
-from thorexp.sweep.entry import entries
-from thorexp.sweep.summary import Point, rows
 
 SLO = {"slo": {"ttft_ms": 500.0, "tpot_ms": 50.0, "itl_p99_ms": None, "e2el_ms": None}}
 LOAD = {"load": {"name": "high", "num_prompts": 100, "max_concurrency": 8, "request_rate": float("inf")}}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from thorexp.sweep.summary import Row
+from thorexp.results.summary import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from tests.records import BELIEVED
 from tests.sweep.makers import CACHED, FAST, FEW, MODELS, SLOW, a_failed_point, a_point, an_unjudged_point
 from thorexp.measure.stats import agreement
 from thorexp.measure.verdict import Origin, Reason, Verdict
-from thorexp.sweep.files import as_csv, text
-from thorexp.sweep.markdown import markdown
-from thorexp.sweep.summary import COLUMNS, GOODPUT, Point, Row, State, columns_of, rows
+from thorexp.results.files import as_csv, text
+from thorexp.results.markdown import markdown
+from thorexp.results.summary import COLUMNS, GOODPUT, Point, Row, State, columns_of, rows
 
 THOR_SEED = [model for model in MODELS if not model.startswith("tiny")]
 

@@ -10,8 +10,8 @@ import pytest
 from tests.sweep.makers import CACHED, FAST, FEW, a_point, an_unjudged_point
 from thorexp.html.blocks import Figure
 from thorexp.measure.verdict import Origin, Reason
-from thorexp.sweep.frontier import LABELS, frontier_figure
-from thorexp.sweep.summary import Point, rows
+from thorexp.results.frontier import LABELS, frontier_figure
+from thorexp.results.summary import Point, rows
 
 
 def figure(points: Sequence[Point]) -> Figure:

@@ -6,9 +6,9 @@ import pytest
 
 from tests.sweep.makers import a_failed_point, a_point
 from thorexp.errors import RecordError
+from thorexp.results.entry import ENERGY, Entry, entries
+from thorexp.results.summary import Point, rows
 from thorexp.rundir import CONFIG, RunDir
-from thorexp.sweep.entry import ENERGY, Entry, entries
-from thorexp.sweep.summary import Point, rows
 
 
 def entry(*points: Point) -> Entry:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from thorexp.measure.grounds.steadiness import lengths_differ, repeats_disagree
 from thorexp.measure.stats import Agreement, agreement
 from thorexp.measure.verdict import Origin, Standing, Thresholds, Verdict, from_json, joined, verdict
+from thorexp.results.apart import apart, apart_in_columns, unshared
 from thorexp.rundir import RESULT, VERDICT, RunDir
-from thorexp.sweep.jobs import apart, apart_in_columns, unshared
 
 State = Literal["finished", "failed", "not run"]
 Load = tuple[int, int | None, int]  # requests, and the tokens planned, in and out

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from thorexp.measure.stats import Agreement, agreement
+from thorexp.results.summary import Row
 from thorexp.rundir import CONFIG, RECORD, RESULT, RunDir
-from thorexp.sweep.summary import Row
 
 GOODPUT, ENERGY = "request_goodput", "energy_per_output_token_j"
 SAID = ("power_of", "kernels_source")

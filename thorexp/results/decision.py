@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from thorexp.html.blocks import Block, Figure, Section, Table, Words
 from thorexp.measure.stats import Agreement
 from thorexp.measure.verdict import Origin, Reason
-from thorexp.sweep.choice import choice
-from thorexp.sweep.entry import Entry
-from thorexp.sweep.files import cells, give_or_take, judged, legend_of, named, with_best
-from thorexp.sweep.frontier import frontier_figure
-from thorexp.sweep.spent import energy_figure
-from thorexp.sweep.summary import Row, columns_of, origin_compared
-from thorexp.sweep.whence import whence
+from thorexp.results.choice import choice
+from thorexp.results.entry import Entry
+from thorexp.results.files import cells, give_or_take, judged, legend_of, named, with_best
+from thorexp.results.frontier import frontier_figure
+from thorexp.results.spent import energy_figure
+from thorexp.results.summary import Row, columns_of, origin_compared
+from thorexp.results.whence import whence
 
 ORIGINS: Mapping[Origin, str] = {
     "measured": "Measured",

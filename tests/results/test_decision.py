@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from thorexp.html.blocks import Block, Figure, Section, Table, Words
-from thorexp.sweep.decision import decision_blocks
-from thorexp.sweep.entry import entries
-from thorexp.sweep.summary import Point, rows
+from thorexp.results.decision import decision_blocks
+from thorexp.results.entry import entries
+from thorexp.results.summary import Point, rows
 
 
 def blocks(points: Sequence[Point]) -> tuple[Block, ...]:

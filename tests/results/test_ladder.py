@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from tests.sweep.makers import CACHED, FEW
 from thorexp.measure.stats import agreement
 from thorexp.measure.verdict import Reason, Verdict
-from thorexp.sweep.ladder import ladder
-from thorexp.sweep.summary import Row
+from thorexp.results.ladder import ladder
+from thorexp.results.summary import Row
 
 KEY = "p99_ttft_ms"
 

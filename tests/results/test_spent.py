@@ -6,9 +6,9 @@ from pathlib import Path
 from tests.sweep.makers import CACHED, a_point
 from thorexp.html.blocks import Figure
 from thorexp.measure.verdict import Reason
-from thorexp.sweep.entry import ENERGY, entries
-from thorexp.sweep.spent import MOST, energy_figure
-from thorexp.sweep.summary import Point, rows
+from thorexp.results.entry import ENERGY, entries
+from thorexp.results.spent import MOST, energy_figure
+from thorexp.results.summary import Point, rows
 
 
 def figure(*points: Point) -> Figure | None:

@@ -8,7 +8,7 @@ from thorexp.html.blocks import Figure, Table
 from thorexp.html.template import COLOURS, INK
 from thorexp.measure.stats import frontier
 from thorexp.measure.verdict import Origin, Standing
-from thorexp.sweep.summary import Row, origin_compared, origins
+from thorexp.results.summary import Row, origin_compared, origins
 
 Placed = tuple[Row, tuple[float, float]]  # tokens/s per user, and of the system
 

@@ -8,9 +8,9 @@ import pytest
 from tests.sweep.makers import a_point
 from thorexp.baseline import shipped
 from thorexp.errors import RecordError
-from thorexp.sweep.beside import baseline_rows
-from thorexp.sweep.files import text
-from thorexp.sweep.summary import COLUMNS, Row, origin_compared, rows
+from thorexp.results.beside import baseline_rows
+from thorexp.results.files import text
+from thorexp.results.summary import COLUMNS, Row, origin_compared, rows
 
 BLOG = shipped("thor_blog_2025_10")
 AWQ = "qwen3_32b_awq"

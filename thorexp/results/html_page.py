@@ -8,10 +8,10 @@ from thorexp.html.blocks import Block, Excerpt, Section, Words
 from thorexp.html.document import document
 from thorexp.html.point import point_section
 from thorexp.html.varied import differences, varied
-from thorexp.sweep.decision import decision_blocks
-from thorexp.sweep.entry import Entry, entries
-from thorexp.sweep.files import judged, named
-from thorexp.sweep.summary import Row
+from thorexp.results.decision import decision_blocks
+from thorexp.results.entry import Entry, entries
+from thorexp.results.files import judged, named
+from thorexp.results.summary import Row
 from thorexp.sweepdir import SweepRecord
 from thorexp.tracking.view import masked
 

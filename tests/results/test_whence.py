@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.sweep.makers import a_failed_point, a_reported_point
+from thorexp.results.summary import Point, rows
+from thorexp.results.whence import Whence, whence
 from thorexp.rundir import MACHINE, RunDir
-from thorexp.sweep.summary import Point, rows
-from thorexp.sweep.whence import Whence, whence
 
 THOR = "NVIDIA Jetson AGX Thor Developer Kit, 128 GB, T5000"
 TAGS = {

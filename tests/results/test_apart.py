@@ -1,0 +1,31 @@
+"""Points by what sets them apart."""
+
+from thorexp.results.apart import apart, apart_in_columns
+
+
+def test_points_are_named_by_what_sets_them_apart() -> None:
+    """What all of them share says nothing."""
+    points = [("hardware=cpu", "model=a", "load=high"), ("hardware=cpu", "model=b", "load=high")]
+    assert ["model=a", "model=b"] == apart(points)
+
+
+def test_a_point_that_is_alone_is_named_by_all_of_it() -> None:
+    """There is nothing to set it apart from."""
+    assert ["model=a load=high"] == apart([("model=a", "load=high")])
+
+
+def test_a_point_that_adds_nothing_has_a_dash() -> None:
+    """A name is never empty."""
+    assert ["-", "load=low"] == apart([(), ("load=low",)])
+
+
+def test_keys_stand_in_the_heading() -> None:
+    """Where all points differ by the same keys, values are enough."""
+    points = [("model=a", "load=high"), ("model=b", "load=low")]
+    assert ("model load", ["a high", "b low"]) == apart_in_columns(points)
+
+
+def test_points_of_several_shapes_keep_their_keys() -> None:
+    """A value without its key would be a riddle."""
+    points = [("model=a",), ("model=b", "load=low")]
+    assert ("point", ["model=a", "model=b load=low"]) == apart_in_columns(points)

@@ -1,0 +1,28 @@
+"""Points by what sets them apart."""
+
+from collections.abc import Sequence
+
+# Of a single point nothing is set apart; these two say most of it.
+GROUPS_THAT_NAME = ("model", "load")
+
+
+def apart(points: Sequence[Sequence[str]]) -> list[str]:
+    """Each point by what sets it apart: the overrides that all share are left out."""
+    return [" ".join(words) or "-" for words in unshared(points)]
+
+
+def apart_in_columns(points: Sequence[Sequence[str]]) -> tuple[str, list[str]]:
+    """The same for a table: keys in the heading, values below it, where all points name the same keys."""
+    left = unshared(points)
+    keys = {tuple(word.partition("=")[0] for word in words) for words in left}
+    if len(keys) != 1 or keys == {()}:
+        return "point", apart(points)
+    return " ".join(keys.pop()), [" ".join(word.partition("=")[2] for word in words) for words in left]
+
+
+def unshared(points: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Of each point the overrides that not all share; of a single one those that name it."""
+    if len(points) == 1:
+        return [[word for word in points[0] if word.partition("=")[0] in GROUPS_THAT_NAME] or list(points[0])]
+    shared = set.intersection(*map(set, points)) if points else set()
+    return [[word for word in point if word not in shared] for point in points]
