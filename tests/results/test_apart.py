@@ -29,3 +29,9 @@ def test_points_of_several_shapes_keep_their_keys() -> None:
     """A value without its key would be a riddle."""
     points = [("model=a",), ("model=b", "load=low")]
     assert ("point", ["model=a", "model=b load=low"]) == apart_in_columns(points)
+
+
+def test_a_value_may_hold_an_equals_sign() -> None:
+    """The key ends at the first."""
+    points = [("x={a:1}", "load=a=b"), ("x={a:2}", "load=a=c")]
+    assert ("x load", ["{a:1} a=b", "{a:2} a=c"]) == apart_in_columns(points)

@@ -129,12 +129,6 @@ def test_repeats_are_interleaved_over_their_server() -> None:
     assert rounds_of_a + rounds_of_b == order(*jobs)
 
 
-def test_a_value_may_hold_an_equals_sign() -> None:
-    """The key ends at the first."""
-    points = [("x={a:1}", "load=a=b"), ("x={a:2}", "load=a=c")]
-    assert ("x load", ["{a:1} a=b", "{a:2} a=c"]) == apart_in_columns(points)
-
-
 def test_two_jobs_in_one_directory_are_refused(tmp_path: Path) -> None:
     """The second would wipe the record of the first."""
     jobs = (a_job("p", subdir="0"), a_job("q", subdir="0"))
