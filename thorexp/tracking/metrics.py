@@ -31,6 +31,9 @@ class Point:
     step: int
 
 
+_FIRST = "output_throughput"  # what MLflow draws, unasked, where runs are compared is the metric that was logged first
+
+
 def metrics_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of a result: vLLM's under its own names, those of machine, server and client under `system/`.
 
@@ -39,7 +42,8 @@ def metrics_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str,
     INVALID. Absent values, infinities, NaN and lists have no metric.
     """
     ours = result.get("thorexp") or {}
-    values = {key: value for key, value in result.items() if key not in _UNCHARTED}
+    first = {key: result[key] for key in (_FIRST,) if key in result}
+    values = first | {key: value for key, value in result.items() if key not in _UNCHARTED}
     values |= {_named(key): value for key, value in flat({k: v for k, v in ours.items() if k != "stages"})}
     values |= dict(_of_stages(ours.get("stages") or {}))
     values |= {f"config/{key}": value for key, value in asked.items()}
