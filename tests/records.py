@@ -1,5 +1,6 @@
 """What tests hand to the code: records, plans and results, complete but for what a test says."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -112,3 +113,18 @@ def a_result(summary: Summary, **changes: Any) -> Result:
         extras={},
     )
     return replace(result, **changes)
+
+
+# What somebody published of a closed loop of ten, by the keys of vLLM.
+PUBLISHED: Mapping[str, Any] = {
+    "model_id": "Qwen/Qwen3-32B-AWQ",
+    "max_concurrency": 1,
+    "completed": 10,
+    "duration": 100.0,
+    "total_input_tokens": 20_480,
+    "total_output_tokens": 1_280,
+    "mean_ttft_ms": 620.0,
+    "median_ttft_ms": 610.0,
+    "mean_tpot_ms": 74.0,
+    "median_tpot_ms": 74.0,
+}

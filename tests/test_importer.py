@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.foreign import MODEL, a_benchmark, a_report, a_request, an_export
-from tests.records import a_record, a_result, a_summary
+from tests.records import PUBLISHED, a_record, a_result, a_summary
 from thorexp import importer
 from thorexp.conf_tree import conf_dir
 from thorexp.importer import imports, keep, main
@@ -27,17 +27,9 @@ SHORT = ("qwen3_32b_awq", "qwen3_coder_30b_a3b_awq_4bit", "qwen3_coder_30b_a3b_i
 OTHERS = ("qwen3_30b_a3b", "qwen3_coder_30b_a3b_awq_8bit")
 
 RESULT: dict[str, Any] = {
+    **PUBLISHED,
     "model_id": MODEL,
     "date": "20260102-030405",
-    "max_concurrency": 1,
-    "completed": 10,
-    "duration": 100.0,
-    "total_input_tokens": 20_480,
-    "total_output_tokens": 1_280,
-    "mean_ttft_ms": 620.0,
-    "median_ttft_ms": 610.0,
-    "mean_tpot_ms": 74.0,
-    "median_tpot_ms": 74.0,
     "itls": [[0.074]],
 }
 

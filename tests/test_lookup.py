@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.compare.makers import TTFT, a_run_dir
+from tests.stores import client_of, experiment_of
 from thorexp.compare.sides import points_of
 from thorexp.errors import RecordError, TrackingError
 from thorexp.rundir import RECORD, RunDir
 from thorexp.sweepdir import SweepRecord
-from thorexp.tracking import Store, track, track_sweep, warm_up
+from thorexp.tracking import Store, track, track_sweep
 from thorexp.tracking.lookup import directories_of
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
 _numbers = count()
 UNKNOWN_ID = "0123456789abcdef" * 2
@@ -62,19 +63,6 @@ def a_sweep(directory: Path) -> SweepRecord:
     )
 
 
-def client_of(store: Store) -> "MlflowClient":
-    warm_up()
-    from mlflow import MlflowClient
-
-    return MlflowClient(store.uri)
-
-
-def experiment_id(store: Store) -> str:
-    experiment = client_of(store).get_experiment_by_name(store.experiment)
-    assert experiment is not None
-    return str(experiment.experiment_id)
-
-
 def found(name: str, store: Store, workshop: Path) -> list[Path]:
     return list(directories_of(name, store.uri, workshop))
 
@@ -107,7 +95,7 @@ def test_an_experiment_leads_to_all_of_its_jobs(store: Store, tmp_path: Path, by
         track(job, store)
     track_sweep(sweep, store)
     track(a_job(tmp_path / "another"), replace(store, experiment=f"{store.experiment} (another)"))
-    name = store.experiment if by == "name" else experiment_id(store)
+    name = store.experiment if by == "name" else experiment_of(store)
     assert [job.path for job in jobs] == found(name, store, tmp_path)
 
 
@@ -122,7 +110,7 @@ def test_an_experiment_is_read_to_its_last_page(store: Store, tmp_path: Path) ->
     """MLflow shows 1,000 runs at a time."""
     run_dir = a_job(tmp_path / "run", started_at=1_800_000_000.0)
     track(run_dir, store)
-    client, experiment = client_of(store), experiment_id(store)
+    client, experiment = client_of(store), experiment_of(store)
     tags = {"thorexp.kind": "job", "thorexp.id": run_dir.record().id, "thorexp.run_dir": str(run_dir.path)}
     for _ in range(1_000):
         client.create_run(experiment, start_time=1, tags=tags)

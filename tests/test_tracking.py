@@ -18,17 +18,17 @@ import pytest
 import yaml
 
 from tests.records import a_record
+from tests.stores import client_of, experiment_of
 from thorexp.errors import RecordError, TrackingError
 from thorexp.measure.verdict import Verdict
 from thorexp.rundir import Record, RunDir
 from thorexp.sweepdir import SweepRecord
-from thorexp.tracking import Store, close_abandoned, track, track_sweep, warm_up
+from thorexp.tracking import Store, close_abandoned, track, track_sweep
 from thorexp.tracking.__main__ import main
 from thorexp.tracking.experiment import DESCRIPTION
 from thorexp.tracking.view import view_of_job, view_of_sweep
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run
 
 _ids = count()
@@ -106,20 +106,6 @@ def a_sweep(directory: Path, failed: int = 0) -> SweepRecord:
         finished=2 - failed,
         failed=failed,
     )
-
-
-def client_of(store: Store) -> "MlflowClient":
-    """MLflow's own view, imported as the room imports it: late, and without telemetry."""
-    warm_up()
-    from mlflow import MlflowClient
-
-    return MlflowClient(store.uri)
-
-
-def experiment_of(store: Store) -> str:
-    experiment = client_of(store).get_experiment_by_name(store.experiment)
-    assert experiment is not None
-    return str(experiment.experiment_id)
 
 
 def run_of(run_id: str, store: Store) -> "Run":

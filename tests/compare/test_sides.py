@@ -8,24 +8,13 @@ from typing import Any
 import pytest
 
 from tests.compare.makers import TTFT, a_run_dir
+from tests.records import PUBLISHED
 from thorexp.compare.measured import Measured
 from thorexp.compare.sides import chosen, points_of
 from thorexp.errors import RecordError, ThorexpError
 
 NOWHERE = "sqlite:///no/such/store.db"
 TABLE = "thor_blog_2025_10"
-PUBLISHED: Mapping[str, Any] = {
-    "model_id": "Qwen/Qwen3-32B-AWQ",
-    "duration": 100.0,
-    "completed": 10,
-    "max_concurrency": 1,
-    "total_input_tokens": 20_480,
-    "total_output_tokens": 1_280,
-    "mean_ttft_ms": 620.0,
-    "median_ttft_ms": 610.0,
-    "mean_tpot_ms": 74.0,
-    "median_tpot_ms": 74.0,
-}
 
 
 def points(word: str | Path, workshop: Path) -> tuple[Measured, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sweep.makers import CACHED, FAST, FEW, a_point, an_unjudged_point
+from tests.sweep.makers import CACHED, FAST, FEW, SLOW, a_point, an_unjudged_point
 from thorexp.html.blocks import Figure
 from thorexp.measure.verdict import Origin, Reason
 from thorexp.results.frontier import LABELS, frontier_figure
@@ -136,8 +136,14 @@ def test_names_stay_within_the_plot(tmp_path: Path) -> None:
 
 def test_a_name_is_no_markup_of_plotlys(tmp_path: Path) -> None:
     """Which reads some tags."""
-    (trace,) = marks((a_point(tmp_path, "x=<b>", "y=1", result=FAST), a_point(tmp_path, "x=2", "y=2", result=FAST)))
+    (trace,) = marks((a_point(tmp_path, "x=<b>", "y=1", result=FAST), a_point(tmp_path, "x=2", "y=2", result=SLOW)))
     assert ["&lt;b&gt; 1", "2 2"] == trace["text"]
+
+
+def test_names_of_points_in_one_place_stand_below_each_other(tmp_path: Path) -> None:
+    """At the first of them."""
+    (trace,) = marks(at(tmp_path, (20.0, 100.0), (20.0, 100.0), (100.0, 300.0)))
+    assert sorted(["", "0<br>1", "2"]) == sorted(trace["text"])
 
 
 def test_the_plot_is_a_table_too(points: tuple[Point, ...]) -> None:

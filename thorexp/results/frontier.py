@@ -79,7 +79,7 @@ def _marks(origin: Origin, shown: Sequence[Placed]) -> dict[str, Any]:
         "name": origin,
         "x": [user for _, (user, _) in own],
         "y": [system for _, (_, system) in own],
-        "text": [escape(row.short) for row, _ in own],
+        "text": _labels(own),
         "textposition": [_side(user, shown) for _, (user, _) in own],
         "hovertext": [f"{escape(row.short)}<br>{_words(row)}" for row, _ in own],
         "hovertemplate": "%{hovertext}<br>%{x:.1f} tokens/s per user, %{y:.1f} in all<extra></extra>",
@@ -91,6 +91,14 @@ def _marks(origin: Origin, shown: Sequence[Placed]) -> dict[str, Any]:
         "cliponaxis": False,
         "showlegend": True,
     }
+
+
+def _labels(own: Sequence[Placed]) -> list[str]:
+    """Names, of points in one place (to a screen's eye) below each other at the first of them."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for row, (user, system) in own:
+        named.setdefault((f"{user:.2g}", f"{system:.2g}"), []).append(escape(row.short))
+    return ["<br>".join(named.pop((f"{user:.2g}", f"{system:.2g}"), [])) for _, (user, system) in own]
 
 
 def _side(user: float, shown: Sequence[Placed]) -> str:
