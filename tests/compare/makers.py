@@ -119,7 +119,8 @@ def a_run_dir(
     run_dir.write_json(RESULT, told | {"thorexp": OURS | dict(ours or {})})
     stage = replace(a_plan(*some_asks(2)).stages[0], limits=limits, closed=closed)
     run_dir.write_json(PLAN_FILE, {"digest": "c0ffee", **LoadPlan((stage,), ignore_eos=True).as_json()})
-    run_dir.write_json(SUMMARY, {"load_ns": [0, max((each.token_ns[-1] for each in kept), default=0)]})
+    load_ns = [0, max((each.token_ns[-1] for each in kept), default=0)]
+    run_dir.write_json(SUMMARY, {"load_ns": load_ns, "idle_ns": None, "excluded": 0})
     run_dir.write_jsonl(REQUESTS, map(asdict, kept))
     run_dir.write_json(MACHINE, {"client": CLIENT, "before": {"power_mode": power_mode}})
     run_dir.write_json(VERDICT, Verdict(reasons).as_json() | {"thresholds": asdict(BELIEVED)})

@@ -7,7 +7,7 @@ import pytest
 from tests.html.kept import as_drawn
 from tests.records import MS, a_failure, a_record, a_run
 from thorexp.html.blocks import Figure
-from thorexp.html.latencies import latencies
+from thorexp.html.latencies import latencies, latencies_beside
 from thorexp.measure.records import RunRecord
 from thorexp.measure.verdict import Reason, Verdict
 
@@ -103,3 +103,18 @@ def test_the_description_has_the_main_numbers() -> None:
     """For who cannot see it."""
     assert "TTFT: P50 15 ms." in drawn(answering_in(10, 20)).description
     assert "TTFT: 10 to 10 ms, too few for a percentile." in drawn(answering_in(10)).description
+
+
+def test_runs_are_drawn_beside_each_other() -> None:
+    """Each with a curve in each panel, told by colour and by dashes, and in the legend once."""
+    figure = latencies_beside({"A": answering_in(10, 20), "B": answering_in(30, 40)})
+    assert figure is not None
+    assert 4 * ["A"] + 4 * ["B"] == [trace["name"] for trace in figure.data]
+    assert [[10, 20], [30, 40]] == [as_drawn(trace)["x"] for trace in figure.data if trace["xaxis"] == "x"]
+    assert ["A", "B"] == [trace["name"] for trace in figure.data if trace["showlegend"]]
+    assert 2 == len({(trace["line"]["color"], trace["line"]["dash"]) for trace in figure.data})
+
+
+def test_runs_without_a_latency_in_common_are_not_drawn() -> None:
+    """One of them has no success."""
+    assert latencies_beside({"A": answering_in(10), "B": a_run(a_failure())}) is None

@@ -28,7 +28,7 @@ def _lead(pairs: Sequence[Pair]) -> Iterator[str]:
 
 
 def _blocks(pairs: Sequence[Pair]) -> Iterator[Block]:
-    anchors = {pair.name: f"pair-{i}" for i, pair in enumerate(pairs, 1)}
+    anchors = [f"pair-{i}" for i in range(1, len(pairs) + 1)]
     if len(pairs) == 1:
         yield from _of_pair(pairs[0])
     else:
@@ -36,11 +36,11 @@ def _blocks(pairs: Sequence[Pair]) -> Iterator[Block]:
             "B / A",
             ("B against A", *(column.heading for column in COLUMNS)),
             tuple(overview_rows(pairs)),
-            tuple(f"#{anchors[pair.name]}" for pair in pairs),
+            tuple(anchors),
         )
         yield Words((LEGEND, *remarks(pairs)))
-        for pair in pairs:
-            yield Section(against(pair), anchors[pair.name], tuple(_of_pair(pair)), folded=True)
+        for pair, anchor in zip(pairs, anchors, strict=True):
+            yield Section(against(pair), anchor, tuple(_of_pair(pair)), folded=True)
     yield from _points(pairs)
 
 
