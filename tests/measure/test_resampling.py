@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.records import MS, S, a_failure, a_record
 from thorexp.measure.records import RequestRecord
-from thorexp.measure.resampling import RESAMPLES, Counts, Floats, draws, redrawn, sent_in_order, under_way
+from thorexp.measure.resampling import MOST_VALUES, RESAMPLES, Counts, Floats, draws, redrawn, sent_in_order, under_way
 from thorexp.measure.stats import supports
 
 # How often each request is in a resample, and its values.
@@ -192,3 +192,11 @@ def test_one_after_another_is_one_at_once() -> None:
 def test_requests_that_tell_no_times_were_alone() -> None:
     """Nothing shows that they shared a step."""
     assert 1 == under_way([a_record(sent_ns=None), a_record(token_ns=())])
+
+
+def test_percentiles_of_very_many_values_are_of_some_of_them() -> None:
+    """Of 300 requests of 1,000 gaps every second by rank: 0 to 299,999 ns, of which half is a median of 150,000."""
+    requests = [with_gaps(i, list(range(i, 300_000, 300))) for i in range(300)]
+    medians = number("median_itl_ms", requests, draws(300, 1.0, seed=0))
+    assert pytest.approx(150_000, rel=0.01) == float(np.median(medians))
+    assert 300_000 > MOST_VALUES

@@ -16,6 +16,7 @@ from thorexp.measure.stats import (
     frontier,
     percentile_word,
     supports,
+    t_95,
 )
 
 
@@ -170,6 +171,13 @@ def test_the_table_is_students() -> None:
     stats = pytest.importorskip("scipy.stats")
     printed = [round(float(stats.t.ppf(0.975, degrees)), 3) for degrees in range(1, 31)]
     assert (printed, round(float(stats.norm.ppf(0.975)), 3)) == (list(T_95), NORMAL_95)
+
+
+@pytest.mark.parametrize("degrees", [31, 60, 120, 1000])
+def test_beyond_the_table_t_comes_near_to_the_normal(degrees: int) -> None:
+    """To 0.0015, as scipy has it."""
+    stats = pytest.importorskip("scipy.stats", reason="MLflow brings scipy, which nothing else here needs")
+    assert pytest.approx(float(stats.t.ppf(0.975, degrees)), abs=0.0015) == t_95(degrees)
 
 
 def test_a_frontier_leaves_out_what_another_beats() -> None:

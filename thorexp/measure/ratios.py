@@ -9,7 +9,16 @@ from typing import Literal
 import numpy as np
 
 from thorexp.measure.records import RequestRecord
-from thorexp.measure.resampling import THROUGHPUTS, Counts, Floats, draws, redrawn, sent_in_order, under_way
+from thorexp.measure.resampling import (
+    LEAST_BLOCKS,
+    THROUGHPUTS,
+    Counts,
+    Floats,
+    draws,
+    redrawn,
+    sent_in_order,
+    under_way,
+)
 from thorexp.measure.stats import t_95
 
 Effect = Literal["better", "worse", "within noise", "no interval"]
@@ -20,7 +29,7 @@ MORE_IS_BETTER = ("throughput", "goodput", "tokens_per_s_per_w")
 # warmer, or shared with others. Two starts differ, in 95 of 100 cases, by less than 1.96 · √2 · σ, and the range of
 # three is 1.693 σ on average (Tippett 1925, d₂): so much of the spread that three may have.
 START_TO_START = 1.96 * math.sqrt(2) / 1.693
-LESS_IS_BETTER = ("ttft", "tpot", "itl", "e2el", "energy_per", "energy_above_idle_per", "mean_power_w")
+LESS_IS_BETTER = ("ttft", "tpot", "itl", "e2el", "energy_per", "energy_above_idle_per")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +45,14 @@ class Side:
     closed: bool
 
     def values(self, key: str) -> tuple[float, ...]:
-        """Of the repeats that have it above 0: of others there is no ratio."""
-        return tuple(result[key] for result in self.results if result.get(key, 0) > 0)
+        """Of the repeats that have it."""
+        return tuple(result[key] for result in self.results if key in result)
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Of one number: `ratio` = second / first, which are geometric means of repeats, with its 95 % interval.
+    """Of one number: `ratio` = second / first, which are geometric means of repeats, with its 95 % interval. Where one
+    of them is 0, arithmetic means, and no interval; the ratio is infinite where all of the first are.
 
     `of`: what the interval is made of, together with what two starts may differ by: differences between repeats, or
     between the requests of single runs. Both are absent where nothing tells of chance.
@@ -78,7 +88,7 @@ def more_is_better(key: str) -> bool | None:
 
 
 def ratios(first: Side, second: Side, *, paired: bool, spread: float) -> tuple[Ratio, ...]:
-    """Of each number that both have above 0 and that has a direction, in the order of the first's.
+    """Of each number that both have and that has a direction, in the order of the first's.
 
     `paired`: both met the same plan, so that the same requests are drawn of both. `spread`: what starts may differ by,
     (largest − smallest) / median of three, 0.05 for 5 %.
@@ -89,6 +99,8 @@ def ratios(first: Side, second: Side, *, paired: bool, spread: float) -> tuple[R
 
 
 def _ratio(key: str, first: Side, second: Side, runs: Redrawn | None, spread: float) -> Ratio:
+    if min(*first.values(key), *second.values(key)) <= 0:
+        return _with_zeros(key, first.values(key), second.values(key))
     one, other = (np.log(side.values(key)) for side in (first, second))
     log_ratio = float(other.mean() - one.mean())
     repeated = len(one) + len(other) > 2
@@ -101,16 +113,22 @@ def _ratio(key: str, first: Side, second: Side, runs: Redrawn | None, spread: fl
         ratio=math.exp(log_ratio),
         interval=interval,
         of=None if interval is None else "repeats" if repeated else "requests",
-        effect=_effect(key, log_ratio, interval),
+        effect=_effect(key, interval),
     )
 
 
-def _effect(key: str, log_ratio: float, interval: tuple[float, float] | None) -> Effect:
+def _with_zeros(key: str, one: Sequence[float], other: Sequence[float]) -> Ratio:
+    first, second = float(np.mean(one)), float(np.mean(other))
+    ratio = second / first if first else math.inf if second else 1.0
+    return Ratio(key, first, second, ratio, interval=None, of=None, effect="no interval")
+
+
+def _effect(key: str, interval: tuple[float, float] | None) -> Effect:
     if interval is None:
         return "no interval"
     if interval[0] <= 1 <= interval[1]:
         return "within noise"
-    return "better" if (log_ratio > 0) == more_is_better(key) else "worse"
+    return "better" if (interval[0] > 1) == more_is_better(key) else "worse"
 
 
 def _between_repeats(one: Floats, other: Floats) -> tuple[float, float]:
@@ -151,13 +169,17 @@ def _between_requests(key: str, runs: Redrawn | None, ratio: float) -> tuple[flo
 
 
 def _redrawn(first: Side, second: Side, paired: bool) -> Redrawn | None:
-    """Absent where a side is repeated, or was not kept, and of a single request, which is always drawn alike."""
+    """Absent where a side is repeated, or was not kept, and of so few requests that their resamples are too much alike.
+
+    `paired` holds where the same requests succeeded in both; else what succeeded in one alone would not count.
+    """
     if len(first.requests) != 1 or len(second.requests) != 1:
         return None
     one, other = sent_in_order(first.requests[0]), sent_in_order(second.requests[0])
+    paired = paired and {each.index for each in one} == {each.index for each in other}
     if paired:
-        one, other = _in_both(one, other)
-    if min(len(one), len(other)) < 2:
+        other = _in_order_of(one, other)
+    if min(len(one), len(other)) < LEAST_BLOCKS:
         return None
     block = max(under_way(one), under_way(other))
     drawn = draws(len(one), block, seed=0)
@@ -166,10 +188,7 @@ def _redrawn(first: Side, second: Side, paired: bool) -> Redrawn | None:
     )
 
 
-def _in_both(
-    one: Sequence[RequestRecord], other: Sequence[RequestRecord]
-) -> tuple[tuple[RequestRecord, ...], tuple[RequestRecord, ...]]:
-    """Those that succeeded in both, each beside itself."""
+def _in_order_of(one: Sequence[RequestRecord], other: Sequence[RequestRecord]) -> tuple[RequestRecord, ...]:
+    """The second as the first was sent."""
     there = {each.index: each for each in other}
-    both = tuple(each for each in one if each.index in there)
-    return both, tuple(there[each.index] for each in both)
+    return tuple(there[each.index] for each in one)

@@ -64,11 +64,12 @@ T_95 = (
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
 NORMAL_95 = 1.960
+BEYOND_95 = 2.5  # over the degrees: what t is above the normal, to 0.001 from 31 on
 
 
 def t_95(degrees: int) -> float:
     """Student's t of so many degrees of freedom, at least 1, two-sided 95 %."""
-    return T_95[degrees - 1] if degrees <= len(T_95) else NORMAL_95
+    return T_95[degrees - 1] if degrees <= len(T_95) else NORMAL_95 + BEYOND_95 / degrees
 
 
 @dataclass(frozen=True, slots=True)
