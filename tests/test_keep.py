@@ -610,6 +610,16 @@ def test_a_job_is_a_page(kept: Keep, failed: bool) -> None:
     assert failed == ("vLLM exited with code 1" in page)
 
 
+def test_a_page_that_cannot_be_drawn_is_said(kept: Keep, caplog: pytest.LogCaptureFixture) -> None:
+    """With what it stumbled over, and where the numbers are."""
+    run_dir = kept()
+    run_dir.write_text(rundir.SUMMARY, "[]\n")
+    keep_page(a_job().config, run_dir)
+    assert not run_dir.has(rundir.PAGE)
+    (said,) = caplog.messages
+    assert all(name in said for name in (rundir.PAGE, rundir.SUMMARY, rundir.RESULT))
+
+
 def summary_of(run_dir: RunDir) -> dict[str, Any]:
     return dict(run_dir.read_json(rundir.SUMMARY))
 

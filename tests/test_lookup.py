@@ -6,21 +6,18 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.compare.makers import TTFT, a_run_dir
 from tests.stores import client_of, experiment_of
-from thorexp.compare.sides import points_of
+from thorexp.compare.sides import source_of
 from thorexp.errors import RecordError, TrackingError
 from thorexp.rundir import RECORD, RunDir
 from thorexp.sweepdir import SweepRecord
 from thorexp.tracking import Store, track, track_sweep
-from thorexp.tracking.lookup import directories_of
-
-if TYPE_CHECKING:
-    pass
+from thorexp.tracking.lookup import jobs_of
 
 _numbers = count()
 UNKNOWN_ID = "0123456789abcdef" * 2
@@ -64,7 +61,9 @@ def a_sweep(directory: Path) -> SweepRecord:
 
 
 def found(name: str, store: Store, workshop: Path) -> list[Path]:
-    return list(directories_of(name, store.uri, workshop))
+    jobs = jobs_of(name, store.uri, workshop)
+    assert jobs is not None
+    return list(jobs.directories)
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
@@ -99,6 +98,14 @@ def test_an_experiment_leads_to_all_of_its_jobs(store: Store, tmp_path: Path, by
     assert [job.path for job in jobs] == found(name, store, tmp_path)
 
 
+def test_the_run_of_a_job_is_one_measurement_by_itself(store: Store, tmp_path: Path) -> None:
+    """Neither a sweep's run nor an experiment is, though each has one job alone."""
+    sweep = a_sweep(tmp_path / "sweep")
+    job = track(a_job(tmp_path / "sweep" / "job", sweep=sweep.id), store)
+    named = [jobs_of(name, store.uri, tmp_path) for name in (job, track_sweep(sweep, store), store.experiment)]
+    assert [(1, True), (1, False), (1, False)] == [(len(each.directories), each.single) for each in named if each]
+
+
 def test_an_experiment_whose_name_is_a_number_is_found_by_it(store: Store, tmp_path: Path) -> None:
     """No experiment has this id."""
     run_dir = a_job(tmp_path / "run")
@@ -130,7 +137,7 @@ def test_a_record_whose_place_another_has_taken_is_brought_from_mlflow(store: St
     """The run is not shown with the numbers of the job that came after it."""
     run_id = track(a_job(tmp_path / "run", numbers={TTFT: 100.0}), store)
     a_job(tmp_path / "run", numbers={TTFT: 999.0})
-    (point,) = points_of(run_id, store.uri, tmp_path / "workshop")
+    (point,) = source_of(run_id, store.uri, tmp_path / "workshop").points
     assert 100.0 == point.side.results[0][TTFT]
 
 
@@ -147,7 +154,7 @@ def test_a_record_brought_from_mlflow_is_a_point(store: Store, tmp_path: Path) -
     run_dir = a_job(tmp_path / "run", numbers={TTFT: 123.0})
     run_id = track(run_dir, store)
     shutil.rmtree(run_dir.path)
-    (point,) = points_of(run_id, store.uri, tmp_path / "workshop")
+    (point,) = source_of(run_id, store.uri, tmp_path / "workshop").points
     assert 123.0 == point.side.results[0][TTFT]
 
 
@@ -156,7 +163,7 @@ def test_jobs_of_a_sweep_are_points_of_it(store: Store, tmp_path: Path) -> None:
     sweep = a_sweep(tmp_path / "sweep")
     for job in some_jobs(tmp_path / "sweep", sweep.id):
         track(job, store)
-    (point,) = points_of(track_sweep(sweep, store), store.uri, tmp_path)
+    (point,) = source_of(track_sweep(sweep, store), store.uri, tmp_path).points
     assert 2 == len(point.side.results)
 
 
@@ -165,7 +172,7 @@ def test_a_name_that_the_store_does_not_know_is_an_error(store: Store, tmp_path:
     """Which names it, and the store."""
     track(a_job(tmp_path / "run"), store)
     with pytest.raises(RecordError) as refused:
-        directories_of(name, store.uri, tmp_path)
+        source_of(name, store.uri, tmp_path)
     first, second, *_ = str(refused.value).splitlines()
     assert (f"{name} is nothing that can be compared.", f"store  {store.uri}") == (first, second.strip())
 
@@ -173,7 +180,7 @@ def test_a_name_that_the_store_does_not_know_is_an_error(store: Store, tmp_path:
 def test_a_store_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) -> None:
     """Whoever misspells its name has none more."""
     with pytest.raises(TrackingError, match=r"^There is no MLflow store\.\n +where +.*/typo/mlflow\.db\n"):
-        directories_of("thorexp", f"sqlite:///{tmp_path}/typo/mlflow.db", tmp_path)
+        jobs_of("thorexp", f"sqlite:///{tmp_path}/typo/mlflow.db", tmp_path)
     assert [] == list(tmp_path.iterdir())
 
 
@@ -196,7 +203,7 @@ def test_a_store_that_does_not_answer_is_an_error_of_tracking(tmp_path: Path) ->
         threading.Thread(target=server.serve_forever, daemon=True).start()
         uri = f"http://ann:secret@127.0.0.1:{server.server_port}"
         with pytest.raises(TrackingError, match=r"^MLflow's store cannot be read\.") as refused:
-            directories_of(UNKNOWN_ID, uri, tmp_path)
+            jobs_of(UNKNOWN_ID, uri, tmp_path)
         server.shutdown()
     assert "secret" not in str(refused.value)
 
@@ -219,7 +226,7 @@ def test_an_unknown_name_shows_no_password_of_its_store(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with pytest.raises(RecordError) as refused:
-            directories_of(UNKNOWN_ID, f"http://ann:secret@127.0.0.1:{server.server_port}", tmp_path)
+            source_of(UNKNOWN_ID, f"http://ann:secret@127.0.0.1:{server.server_port}", tmp_path)
         server.shutdown()
     assert f"http://***@127.0.0.1:{server.server_port}" in str(refused.value)
 

@@ -10,7 +10,21 @@ import pytest
 
 from tests.records import a_failure, a_record
 from thorexp.errors import RecordError
-from thorexp.rundir import ERROR, FILES, RECORD, REPORT, REQUESTS, RESULT, Record, RunDir, find_run_dirs
+from thorexp.measure.signals import Series
+from thorexp.measure.verdict import Verdict
+from thorexp.rundir import (
+    ERROR,
+    FILES,
+    RECORD,
+    REPORT,
+    REQUESTS,
+    RESULT,
+    TELEMETRY,
+    VERDICT,
+    Record,
+    RunDir,
+    find_run_dirs,
+)
 
 FINISHED = Record(
     schema=1,
@@ -239,3 +253,38 @@ def test_a_directory_is_found_as_itself(tmp_path: Path) -> None:
 def test_nothing_is_found_where_nothing_is(tmp_path: Path) -> None:
     """A folder that does not exist has no records."""
     assert () == find_run_dirs(tmp_path / "outputs")
+
+
+@pytest.mark.parametrize("row", ["1,board_w", "one,board_w,1.0", f"{10**30},board_w,1.0", "1,board_w,much"])
+def test_a_damaged_row_of_telemetry_is_told_with_its_file(tmp_path: Path, row: str) -> None:
+    """Not as Python tells it."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_text(TELEMETRY, f"ns,signal,value\n{row}\n")
+    with pytest.raises(RecordError, match=r"telemetry\.csv"):
+        run_dir.telemetry()
+
+
+def test_telemetry_is_read_as_it_was_sampled(tmp_path: Path) -> None:
+    """Nothing where nobody sampled."""
+    run_dir = RunDir(tmp_path)
+    assert {} == run_dir.telemetry().signals
+    run_dir.write_text(TELEMETRY, "ns,signal,value\n7,board_w,1.5\n")
+    assert {"board_w": Series((7,), (1.5,))} == run_dir.telemetry().signals
+
+
+def test_a_verdict_is_absent_where_nobody_judged(tmp_path: Path) -> None:
+    """Else it is as it was given."""
+    run_dir = RunDir(tmp_path)
+    assert run_dir.verdict() is None
+    given = Verdict(origin="simulated")
+    run_dir.write_json(VERDICT, given.as_json())
+    assert given == run_dir.verdict()
+
+
+@pytest.mark.parametrize("content", [[], {}, {"reasons": 1, "accepted": []}, {"reasons": [{}], "accepted": []}])
+def test_what_is_no_verdict_is_told_with_its_file(tmp_path: Path, content: Any) -> None:
+    """Not as Python tells it."""
+    run_dir = RunDir(tmp_path)
+    run_dir.write_json(VERDICT, content)
+    with pytest.raises(RecordError, match=r"verdict\.json"):
+        run_dir.verdict()

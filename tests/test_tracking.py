@@ -229,10 +229,10 @@ def test_metrics_are_the_numbers_of_the_result_and_of_the_request(store: Store, 
         "mean_ttft_ms": 812.5,
         "p99.9_ttft_ms": 990.25,
         "system/schedule_lag.max_ms": 1.5,
-        "config/load.num_prompts": 100.0,
-        "config/load.max_concurrency": 8.0,
-        "config/workload.input_len": 2048.0,
-        "config/workload.output_len": 128.0,
+        "system/config.load.num_prompts": 100.0,
+        "system/config.load.max_concurrency": 8.0,
+        "system/config.workload.input_len": 2048.0,
+        "system/config.workload.output_len": 128.0,
     }
     assert expected == run_of(track(a_run_dir(tmp_path), store), store).data.metrics
 
@@ -368,7 +368,7 @@ def test_runs_can_be_filtered_by_a_number_of_their_config(store: Store, tmp_path
     """MLflow compares metrics as numbers, so 2048 is more than 300."""
     run_dir = a_run_dir(tmp_path)
     track(run_dir, store)
-    runs = found("metrics.`config/workload.input_len` > 300", store)
+    runs = found("metrics.`system/config.workload.input_len` > 300", store)
     assert run_dir.record().id in {run.data.tags["thorexp.id"] for run in runs}
 
 

@@ -1,14 +1,13 @@
 """How a server is asked: headers with the key of the environment, and the target of a load."""
 
 import os
-import re
 
 from thorexp.config_load import EndpointConfig
 from thorexp.errors import ConfigError
 from thorexp.load.patience import Timeouts
 from thorexp.load.target import Target
+from thorexp.secret import is_secret
 
-SECRET = re.compile(r"authorization|cookie|key|token|secret|password", re.IGNORECASE)
 # What a load says itself, and where it is chosen.
 OURS = {
     "model": "engine.served_model_name, for a server of thorexp's own",
@@ -30,7 +29,7 @@ def headers_of(config: EndpointConfig) -> dict[str, str]:
     in the config, which is kept with every record.
     """
     for name, value in config.headers.items():
-        if SECRET.search(name):
+        if is_secret(f"endpoint.headers.{name}"):
             raise ConfigError(
                 f"endpoint.headers.{name} would be kept with every record.",
                 ("try", f"export {config.api_key_env}=…, which is sent as Authorization: Bearer and kept nowhere"),

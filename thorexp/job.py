@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from thorexp.prediction import predicted
 from thorexp.prepare import PROBE_LEN, PreparedJob
 from thorexp.progress import Progress
 from thorexp.rundir import Record, RunDir
+from thorexp.secret import masked
 from thorexp.serve.attach import attach
 from thorexp.serve.dummy_model import write_dummy_model
 from thorexp.serve.pool import ServerPool
@@ -58,31 +59,28 @@ class Outcome:
     failure: ThorexpError | None
 
 
+@dataclass(slots=True)
+class _Done:
+    """How far a job got, be it that it failed then. `ready`: when its server was, on the monotonic clock."""
+
+    ready: float | None = None
+    server_start_s: float | None = None
+    version: str | None = None
+    judged: dict[str, str] = field(default_factory=dict)
+
+
 def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outcome:
     """Do it and keep it. A failed server or load is an outcome with its record; other errors are raised."""
     # Wall-clock time is a label: what takes how long is told by the monotonic clock, which telemetry has too.
     started_at, started_ns, failure = time.time(), time.monotonic_ns(), None
     _begin(job, place.run_dir, config_yaml)
-    began, starts, version = time.monotonic(), means.servers.starts, None
-    start_s: float | None = None
-    ready: float | None = None
-    judged: dict[str, str] = {}
+    done = _Done()
     try:
-        if job.config.predict and job.sim is not None:
-            ready, counted = began, job
-            endpoint, measured = predicted(job, job.sim, place.run_dir)
-        else:
-            server = serve(job, means, place.logs)
-            endpoint = server.endpoint
-            start_s = time.monotonic() - began if means.servers.starts > starts else None
-            means.settle()
-            ready = time.monotonic()
-            counted, measured = measure(job, server, means.shown, place.run_dir)
-        version = endpoint.version
-        judged = verdict_tags(keep_result(counted, endpoint, measured, place.run_dir), measured)
+        _do(job, means, place, done)
     except (ServerError, LoadError) as failed:
         failure = failed
-        place.run_dir.write_text(rundir.ERROR, f"{failed}\n")
+        place.run_dir.write_text(rundir.ERROR, masked(f"{failed}\n"))
+    ended_at, ended = time.time(), time.monotonic()
     if job.launch is not None and not job.config.predict:
         keep_server_log(means.servers.log, place.run_dir)
     keep_page(job.config, place.run_dir)
@@ -92,17 +90,34 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         point=job.point,
         status="finished" if failure is None else "failed",
         started_at=started_at,
-        ended_at=time.time(),
+        ended_at=ended_at,
         sweep=place.sweep,
-        tags=tags(job.config, version) | judged,
+        tags=tags(job.config, done.version) | done.judged,
         error=None if failure is None else str(failure),
-        server_start_s=start_s,
-        measure_s=None if ready is None else time.monotonic() - ready,
+        server_start_s=done.server_start_s,
+        measure_s=None if done.ready is None else ended - done.ready,
         started_ns=started_ns,
         overrides=place.overrides,
     )
     place.run_dir.complete(record)
     return Outcome(record, failure)
+
+
+def _do(job: PreparedJob, means: Means, place: Place, done: _Done) -> None:
+    """Serve, load, measure and judge it, telling `done` how far that got."""
+    if job.config.predict and job.sim is not None:
+        done.ready, counted = time.monotonic(), job
+        endpoint, measured = predicted(job, job.sim, place.run_dir)
+    else:
+        began, starts = time.monotonic(), means.servers.starts
+        server = serve(job, means, place.logs)
+        endpoint = server.endpoint
+        done.server_start_s = time.monotonic() - began if means.servers.starts > starts else None
+        means.settle()
+        done.ready = time.monotonic()
+        counted, measured = measure(job, server, means.shown, place.run_dir)
+    done.version = endpoint.version
+    done.judged = verdict_tags(keep_result(counted, endpoint, measured, place.run_dir), measured)
 
 
 def _begin(job: PreparedJob, run_dir: RunDir, config_yaml: str) -> None:

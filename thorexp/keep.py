@@ -1,5 +1,6 @@
 """A measurement becomes the files of its run directory."""
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -7,6 +8,7 @@ from typing import Any
 
 from thorexp import rundir
 from thorexp.config import JobConfig
+from thorexp.errors import ThorexpError
 from thorexp.found import SEVERAL_TOKENS
 from thorexp.html.document import document
 from thorexp.html.point import point_section
@@ -24,6 +26,8 @@ from thorexp.serve.server import Endpoint
 from thorexp.simulation import is_simulated
 from thorexp.trust import Trust, trust
 from thorexp.watching import gpus_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,26 @@ def keep_result(job: PreparedJob, endpoint: Endpoint, measured: Measurement, run
 
 
 def keep_page(config: JobConfig, run_dir: RunDir) -> None:
-    """Write the job as a page, of what its run directory holds: after its other files, but for record.json."""
+    """Write the job as a page, of what its run directory holds: after its other files, but for record.json.
+
+    Without a page a job is whole: that it cannot be drawn is said, and not raised.
+    """
+    try:
+        run_dir.write_text(rundir.PAGE, _page(config, run_dir))
+    except (ThorexpError, OSError, ValueError, MemoryError) as undrawn:
+        log.warning(
+            "%s could not be written: %s\nNothing has to be measured again: %s beside it has the numbers.",
+            run_dir.path / rundir.PAGE,
+            str(undrawn) or type(undrawn).__name__,
+            rundir.RESULT,
+        )
+
+
+def _page(config: JobConfig, run_dir: RunDir) -> str:
     title = f"{config.model.name} {config.load.name} on {config.hardware.name}"
     lead = (f"{config.model.repository} on {config.hardware.description}.",)
     section = replace(point_section(run_dir, "The job", "job", {}), folded=False)
-    run_dir.write_text(rundir.PAGE, document(title, lead, (section,)))
+    return document(title, lead, (section,))
 
 
 def _machine(job: PreparedJob, endpoint: Endpoint, left: Left) -> dict[str, Any]:

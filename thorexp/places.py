@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from thorexp.rundir import PAGE, RunDir
-from thorexp.tracking.view import masked
+from thorexp.secret import masked
 
 
 def places_of_job(run_dir: RunDir, run_id: str | None, uri: str, here: Path) -> Iterator[str]:

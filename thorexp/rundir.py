@@ -15,7 +15,10 @@ from typing import Any, Literal
 import yaml
 
 from thorexp.errors import RecordError
+from thorexp.machine.telemetry import read_telemetry
 from thorexp.measure.records import RequestRecord
+from thorexp.measure.signals import Telemetry
+from thorexp.measure.verdict import Verdict, from_json
 
 SCHEMA = 1
 
@@ -140,15 +143,22 @@ class RunDir:
         except json.JSONDecodeError as broken:
             raise damaged(self.path / name, str(broken)) from None
 
+    def read_mapping(self, name: str) -> dict[str, Any]:
+        """RecordError when it is missing or holds no JSON object."""
+        return self._mapping(name, self.read_json(name))
+
+    def _mapping(self, name: str, values: object) -> dict[str, Any]:
+        if not isinstance(values, dict):
+            raise damaged(self.path / name, f"a {type(values).__name__} where a mapping should be")
+        return values
+
     def config(self) -> dict[str, Any]:
         """The job's config as plain data; RecordError when it is missing or is no mapping."""
         try:
             values = yaml.load(self.read_text(CONFIG), Loader=LOADER)
         except yaml.YAMLError as broken:
             raise damaged(self.path / CONFIG, str(broken)) from None
-        if not isinstance(values, dict):
-            raise damaged(self.path / CONFIG, f"a {type(values).__name__} where a mapping should be")
-        return values
+        return self._mapping(CONFIG, values)
 
     def requests(self) -> tuple[RequestRecord, ...]:
         """What was sent, as it was recorded; none of an imported result. RecordError when a line is damaged."""
@@ -156,6 +166,22 @@ class RunDir:
             return ()
         lines = enumerate(self.read_text(REQUESTS).splitlines(), start=1)
         return tuple(_request(line, f"{self.path / REQUESTS}:{number}") for number, line in lines)
+
+    def telemetry(self) -> Telemetry:
+        """What was sampled; nothing where there is no file. RecordError when a row is damaged."""
+        try:
+            return read_telemetry(self.path / TELEMETRY)
+        except (ValueError, OverflowError) as broken:
+            raise damaged(self.path / TELEMETRY, str(broken)) from None
+
+    def verdict(self) -> Verdict | None:
+        """On its result; absent where nobody judged. RecordError when it is none."""
+        if not self.has(VERDICT):
+            return None
+        try:
+            return from_json(self.read_mapping(VERDICT))
+        except (TypeError, KeyError, AttributeError) as broken:
+            raise damaged(self.path / VERDICT, repr(broken)) from None
 
     def record(self) -> Record:
         """What the directory says of itself; RecordError when it is not complete, or of another schema."""

@@ -14,6 +14,7 @@ from tests.command_line import thorexp
 from thorexp.sweep.ending import SWEEP_PAGE
 
 WORDS = ("-m", "model=qwen3_32b_awq,qwen3_30b_a3b_fp8", "load=high,low", "predict=true", "tracking=off")
+TIMEOUT_MS = 60_000  # of a machine that is busy otherwise
 REQUIRED = "THOREXP_REQUIRE_BROWSER"  # set where a machine without Chromium is a fault of the machine
 
 Scheme = Literal["light", "dark"]
@@ -28,7 +29,8 @@ class Opened:
     requests: list[str] = field(default_factory=list)
 
     def wait_until_drawn(self, within: str = "main") -> None:
-        """Until the first plot of that element is there."""
+        """Until the first plot of that element, which is drawn in view only, is there."""
+        self.tab.locator(f"{within} .plot").first.scroll_into_view_if_needed()
         self.tab.wait_for_selector(f"{within} svg.main-svg")
 
     def place_of(self, selector: str) -> FloatRect:
@@ -46,7 +48,7 @@ def browser() -> Iterator[Browser]:
         lacking = f"none of {', '.join(NAMES)} is installed"
         pytest.fail(lacking) if os.environ.get(REQUIRED) == "1" else pytest.skip(lacking)
     with sync_playwright() as playwright:
-        chosen = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        chosen = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS), timeout=TIMEOUT_MS)
         yield chosen
         chosen.close()
 
@@ -63,6 +65,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(browser: Browser, address: str, scheme: Scheme = "light", scripts: bool = True) -> Opened:
     """In a tab of its own."""
     found = Opened(browser.new_page(color_scheme=scheme, java_script_enabled=scripts))
+    found.tab.set_default_timeout(TIMEOUT_MS)
     found.tab.on("console", lambda message: found.complaints.append(f"{message.type}: {message.text}"))
     found.tab.on("pageerror", lambda error: found.complaints.append(str(error)))
     found.tab.on("request", lambda request: found.requests.append(request.url))

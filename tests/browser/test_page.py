@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.accessible import grave_findings
-from tests.browser.conftest import Opened, Scheme, opened
+from tests.browser.conftest import TIMEOUT_MS, Opened, Scheme, opened
 
 FIRST = "#point-1"
 LIGHT, DARK = 600, 200  # sums of red, green and blue of at least and of at most
@@ -116,7 +116,7 @@ def test_an_address_opens_the_section_that_it_names(browser: Browser, report: Pa
     page = opened(browser, f"{report.as_uri()}{FIRST}")
     assert is_open(page, FIRST)
     page.tab.evaluate("location.hash = '#point-2'")
-    page.tab.wait_for_function("document.getElementById('point-2').open")
+    expect(page.tab.locator("#point-2")).to_have_js_property("open", True, timeout=TIMEOUT_MS)
 
 
 def test_buttons_open_and_close_all_sections(page: Opened) -> None:
@@ -148,5 +148,14 @@ def test_a_browser_that_cannot_inflate_is_told_too(browser: Browser, report: Pat
 def test_a_narrow_screen_scrolls_tables_only(page: Opened) -> None:
     """As of a phone: the page itself is as wide as the screen."""
     page.tab.set_viewport_size({"width": 390, "height": 800})
-    page.tab.wait_for_timeout(300)
-    assert 390 == page.tab.evaluate("document.documentElement.scrollWidth")
+    expect(page.tab.locator("html")).to_have_js_property("scrollWidth", 390, timeout=TIMEOUT_MS)
+
+
+def test_a_caption_is_broken_on_a_narrow_screen_only(page: Opened) -> None:
+    """Else it would be as narrow as its table."""
+    caption = page.tab.locator("#choice caption")
+    broken = []
+    for width in (1280, 390):
+        page.tab.set_viewport_size({"width": width, "height": 800})
+        broken.append(caption.evaluate("(element) => getComputedStyle(element).whiteSpace") != "nowrap")
+    assert [False, True] == broken

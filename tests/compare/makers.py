@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from tests.records import BELIEVED, MS, a_plan, a_record, some_asks
-from thorexp.compare.measured import PLAN, Measured
+from thorexp.compare.conditions import PLAN
+from thorexp.compare.measured import Measured
 from thorexp.compare.pairs import Pair, pair
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.ratios import Side
@@ -24,6 +25,7 @@ ALIKE = {
     "cold cache": "verified",
     "hardware": "jetson_agx_thor",
     "power mode": "MAXN",
+    "clocks locked": "yes",
     "speedup": "1.0",
 }
 TTFT, RATE = "median_ttft_ms", "output_throughput"
@@ -60,6 +62,7 @@ OURS = {
     "hardware": "jetson_agx_thor",
 }
 CONFIGURED: Mapping[str, Any] = {"model": {"name": "a"}, "load": {"name": "high"}, "verdict": {"spread": 0.08}}
+MAXN: Mapping[str, Any] = {"power_mode": "MAXN", "clocks_locked": True}
 CLIENT = {"description": "Jetson AGX Thor", "l4t": "38.2.0", "driver": None}
 
 
@@ -109,7 +112,7 @@ def a_run_dir(
     reasons: tuple[Reason, ...] = (),
     limits: tuple[tuple[int, int], ...] = ((0, 8),),
     closed: bool = True,
-    power_mode: str | None = "MAXN",
+    before: Mapping[str, Any] | None = MAXN,
     **changes: Any,
 ) -> RunDir:
     """The complete record of a job that finished, with 100 ms of TTFT and 50 tokens/s but for what a test says."""
@@ -122,7 +125,7 @@ def a_run_dir(
     load_ns = [0, max((each.token_ns[-1] for each in kept), default=0)]
     run_dir.write_json(SUMMARY, {"load_ns": load_ns, "idle_ns": None, "excluded": 0})
     run_dir.write_jsonl(REQUESTS, map(asdict, kept))
-    run_dir.write_json(MACHINE, {"client": CLIENT, "before": {"power_mode": power_mode}})
+    run_dir.write_json(MACHINE, {"client": CLIENT, "before": before})
     run_dir.write_json(VERDICT, Verdict(reasons).as_json() | {"thresholds": asdict(BELIEVED)})
     run_dir.complete(replace(FINISHED, **{"id": path.name, **changes}))
     return run_dir

@@ -1,15 +1,17 @@
 """`python -m thorexp.compare`, as a user runs it: over runs against a fake vLLM, and over the published table."""
 
+import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.command_line import FAKE, Ran, environment, thorexp
-from tests.compare.makers import RATE, TTFT, a_run_dir
+from tests.compare.makers import RATE, TTFT, a_run_dir, some_requests
 from thorexp.compare.__main__ import main
 from thorexp.measure.records import RequestRecord
 from thorexp.results.summary import COLUMNS
@@ -56,7 +58,7 @@ def a_job(folder: Path, *words: str, token_delay_s: float) -> RunDir:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """One point, measured on a server, on one that takes a fifth longer for a token, and with other prompts."""
+    """One point, measured on a server, on one that takes three times as long for a token, and with other prompts."""
 
     folder: Path
     fast: RunDir
@@ -70,8 +72,8 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Jobs:
     return Jobs(
         folder,
         fast=a_job(folder / "fast", token_delay_s=0.010),
-        slow=a_job(folder / "slow", token_delay_s=0.012),
-        reseeded=a_job(folder / "reseeded", "workload.seed=7", token_delay_s=0.012),
+        slow=a_job(folder / "slow", token_delay_s=0.030),
+        reseeded=a_job(folder / "reseeded", "workload.seed=7", token_delay_s=0.030),
     )
 
 
@@ -241,6 +243,103 @@ def test_a_choice_that_no_point_meets_exits_with_2(tmp_path: Path, capsys: pytes
     code, out, err = said([str(tmp_path), str(tmp_path), "load=low"], capsys)
     assert (2, "") == (code, out)
     assert re.match(rf"No point of {re.escape(str(tmp_path))} was chosen\.\n +have +load=high\n", err)
+
+
+def two_sweeps(folder: Path, **low: Any) -> list[str]:
+    """Monday's and Tuesday's, alike but for this of Tuesday's low load."""
+    for sweep in ("monday", "tuesday"):
+        for load in ("high", "low"):
+            said = low if (sweep, load) == ("tuesday", "low") else {}
+            a_run_dir(folder / sweep / load, sweep=sweep, overrides=(f"load={load}",), **said)
+    return [str(folder / "monday"), str(folder / "tuesday")]
+
+
+LOOSE = ("--fail-if", f"{TTFT}>+50%")
+
+
+def test_a_pipeline_does_not_pass_where_a_point_failed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The other holds, and nobody can tell of this one."""
+    code, out, _ = said([*two_sweeps(tmp_path, status="failed"), *LOOSE], capsys)
+    assert (2, 1) == (code, out.count("\nunanswered: failed in B: load=low\n"))
+    assert f"\nholds: {TTFT}>+50%: load=high: +0.0 %" in out
+
+
+def test_a_pipeline_does_not_pass_where_a_point_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was not run, or was interrupted."""
+    words = two_sweeps(tmp_path)
+    RunDir(tmp_path / "tuesday" / "low").begin()
+    code, out, _ = said([*words, *LOOSE], capsys)
+    assert (2, 1) == (code, out.count("\nunanswered: not in B: load=low\n"))
+
+
+def test_what_failed_is_said_without_a_condition_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing fails for it."""
+    code, out, _ = said(two_sweeps(tmp_path, status="failed"), capsys)
+    assert (0, 1) == (code, out.count("\nfailed in B: load=low\n"))
+
+
+def test_a_choice_may_stand_behind_an_option(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Words and options in any order."""
+    code, out, _ = said([*two_sweeps(tmp_path), *LOOSE, "load=low"], capsys)
+    assert (0, f"B  {tmp_path}/tuesday/low") == (code, out.splitlines()[1])
+
+
+@pytest.mark.parametrize("option", ["--html", "--markdown"])
+def test_a_file_that_cannot_be_written_exits_with_2(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After all has been printed."""
+    code, out, err = said([TABLE, "load=high", option, str(tmp_path / "no" / "such" / "file")], capsys)
+    assert (2, "6 pairs") == (code, out[:7])
+    assert re.match(
+        rf"What was compared could not be written\.\n +where +{re.escape(str(tmp_path))}/no/such/file\n", err
+    )
+
+
+@pytest.mark.parametrize("spread", ["-1", "nan", "inf", "much"])
+def test_a_spread_that_is_none_exits_with_2(spread: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As every option that is typed wrongly."""
+    with pytest.raises(SystemExit) as ended:
+        main([TABLE, f"--spread={spread}"])
+    assert (2, True) == (ended.value.code, f"{spread} is no number of percent from 0 on" in capsys.readouterr().err)
+
+
+def test_a_spread_is_taken_in_percent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In place of the 8 % of both configs."""
+    for run in ("a", "b"):
+        a_run_dir(tmp_path / run, requests=some_requests(50))
+    _, out, _ = said([str(tmp_path / "a"), str(tmp_path / "b"), "--spread", "12.5"], capsys)
+    assert "(verdict.spread, or --spread, of 12.5 %)" in out
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
+    """As behind `| head`: the exit code is that of the conditions, and nobody complains."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "thorexp.compare", TABLE, "load=high", "--fail-if", "p77_ttft_ms>+5%"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (2, b"") == (done.returncode, done.stderr)
+
+
+def test_a_damaged_record_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not with 1, which says that a condition is broken."""
+    words = two_sweeps(tmp_path)
+    RunDir(tmp_path / "tuesday" / "low").write_json(RESULT, [])
+    code, out, err = said([*words, *LOOSE], capsys)
+    assert (2, "", "A file of a run directory is damaged.") == (code, out, err.splitlines()[0])
+
+
+def test_a_word_that_is_too_long_for_a_path_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    """What nobody can look up is no condition that is broken."""
+    code, out, _ = said([TABLE, "x" * 5_000], capsys)
+    assert (2, "") == (code, out)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """What a comparison fails on."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from tests.compare.makers import RATE, TTFT, a_pair, a_point, faster, met, slower
+from tests.compare.makers import FASTER, RATE, TTFT, a_pair, a_point, faster, met, slower
 from thorexp.compare.limits import Finding, Limit, findings, limit
 from thorexp.compare.pairs import Pair
 from thorexp.errors import ConfigError
@@ -26,6 +27,9 @@ def the_finding(text: str, pair: Pair) -> Finding:
         ("output_throughput<-3%", Limit("output_throughput", "<", -3)),
         (" output_throughput < 0% ", Limit("output_throughput", "<", 0)),
         ("median_tpot_ms>-10%", Limit("median_tpot_ms", ">", -10)),
+        ("p99_ttft_ms>.5%", Limit("p99_ttft_ms", ">", 0.5)),
+        ("p99_ttft_ms>=+5%", Limit("p99_ttft_ms", ">=", 5)),
+        ("output_throughput<=-.5%", Limit("output_throughput", "<=", -0.5)),
     ],
 )
 def test_a_condition_is_a_number_a_sign_and_percent(text: str, expected: Limit) -> None:
@@ -40,10 +44,11 @@ def test_a_condition_is_a_number_a_sign_and_percent(text: str, expected: Limit) 
         "p99_ttft_ms",
         "p99_ttft_ms>5",
         "p99_ttft_ms=5%",
-        "p99_ttft_ms>=5%",
+        "p99_ttft_ms=>5%",
+        "p99_ttft_ms<>5%",
         ">5%",
         "p99_ttft_ms>five%",
-        "p99_ttft_ms>.5%",
+        "p99_ttft_ms>.%",
         "p99_ttft_ms>5%%",
         "p99 ttft>5%",
         "a>5% b>5%",
@@ -57,7 +62,7 @@ def test_what_is_no_condition_is_refused(text: str) -> None:
     assert "'p99_ttft_ms>+5%'" in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["p99_ttft_ms>+5%", "output_throughput<-3%", "p99.9_itl_ms>+2.5%"])
+@pytest.mark.parametrize("text", ["p99_ttft_ms>+5%", "output_throughput<=-3%", "p99.9_itl_ms>+2.5%"])
 def test_a_condition_is_shown_as_it_is_typed(text: str) -> None:
     """With its sign."""
     assert text == str(limit(text))
@@ -74,6 +79,10 @@ def test_a_condition_is_shown_as_it_is_typed(text: str) -> None:
         ("k<-5%", 1.5, False),
         ("k>-5%", 0.96, True),
         ("k>-5%", 0.94, False),
+        ("k>+5%", 1.05, False),
+        ("k>=+5%", 1.05, True),
+        ("k<-5%", 0.95, False),
+        ("k<=-5%", 0.95, True),
     ],
 )
 def test_a_change_is_met_beyond_its_limit(text: str, ratio: float, is_met: bool) -> None:
@@ -121,6 +130,44 @@ def test_a_change_below_its_limit_holds_without_an_interval() -> None:
     assert "holds" == the_finding(f"{TTFT}>+50%", a_pair(a_point(side=one), a_point(side=other))).outcome
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("k>+5%", False), ("k>-5%", True), ("k<-5%", False), ("k<+5%", True), ("k>0%", False), ("k>=0%", True)],
+)
+def test_a_condition_that_no_change_meets_demands_one(text: str, expected: bool) -> None:
+    """Else it forbids one."""
+    assert expected == limit(text).is_demand
+
+
+def unchanged() -> Pair:
+    """Two repeats of each, the same."""
+    return a_pair(a_point(side=FASTER), a_point(side=FASTER))
+
+
+@pytest.mark.parametrize("text", [f"{TTFT}>-5%", f"{RATE}<+5%"])
+def test_a_demand_is_kept_by_a_change_that_is_wholly_beyond_it(text: str) -> None:
+    """A fifth less TTFT, and a fifth more tokens/s: 9 % of it may be noise."""
+    assert "holds" == the_finding(text, faster()).outcome
+
+
+@pytest.mark.parametrize("text", [f"{TTFT}>-5%", f"{RATE}<+5%"])
+def test_a_demand_is_broken_where_nothing_changed(text: str) -> None:
+    """Whatever it was, it had to be better."""
+    assert "broken" == the_finding(text, unchanged()).outcome
+
+
+def test_a_demand_is_broken_by_a_change_that_may_be_noise() -> None:
+    """A fifth less was measured, 13 % less may be true, and 15 % are asked for."""
+    found = the_finding(f"{TTFT}>-15%", faster())
+    assert ("broken", True) == (found.outcome, "may be noise" in found.words)
+
+
+def test_nobody_can_tell_of_a_demand_without_an_interval() -> None:
+    """A fifth less of a number of which nothing tells the noise."""
+    one, other = (Side(({TTFT: ms},), (), closed=True) for ms in (100.0, 80.0))
+    assert "unanswered" == the_finding(f"{TTFT}>-5%", a_pair(a_point(side=one), a_point(side=other))).outcome
+
+
 @pytest.mark.parametrize("percent", [5, 50])
 def test_nobody_can_tell_of_what_is_not_ranked(percent: int) -> None:
     """Whether the change is there or not: another board was measured."""
@@ -145,6 +192,31 @@ def test_a_finding_says_condition_pair_change_and_interval() -> None:
         f"{TTFT}>+5%: model=a load=high: +25.0 % ({low:+.1f} to {high:+.1f} %)"
         == the_finding(f"{TTFT}>+5%", slower()).words
     )
+
+
+def test_a_finding_names_both_sides() -> None:
+    """Where they have two names."""
+    found = the_finding(f"{TTFT}>+5%", replace(slower(), name="load=low", base="load=high"))
+    assert found.words.startswith(f"{TTFT}>+5%: load=low against load=high: ")
+
+
+def test_a_gap_is_a_condition_that_nobody_can_answer() -> None:
+    """Once, however many conditions there are."""
+    limits = [limit(f"{TTFT}>+50%"), limit(f"{RATE}<-50%")]
+    outcomes = [found.outcome for found in findings(limits, [slower()], ["failed in B: load=low"])]
+    assert ["holds", "holds", "unanswered"] == outcomes
+
+
+def test_a_gap_without_a_condition_is_none() -> None:
+    """Nothing was asked."""
+    assert [] == list(findings([], [slower()], ["failed in B: load=low"]))
+
+
+def test_points_without_a_metric_in_common_leave_a_condition_unanswered() -> None:
+    """And it is said."""
+    pair = a_pair(a_point(side=Side(({TTFT: 1.0},), (), True)), a_point(side=Side(({RATE: 1.0},), (), True)))
+    found = the_finding(f"{TTFT}>+5%", pair)
+    assert ("unanswered", True) == (found.outcome, found.words.endswith("no metric in common"))
 
 
 def test_each_condition_is_asked_of_each_pair() -> None:

@@ -1,5 +1,7 @@
 """A point, as its run directories or a file of others tell it."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,10 @@ import pytest
 from tests.compare.makers import CONFIGURED, FINISHED, RATE, TTFT, a_run_dir, some_requests
 from tests.sweep.makers import FEW
 from thorexp.baseline import baseline_results, shipped
-from thorexp.compare.measured import PLAN, SPREAD, Measured, measured, published, words_of
+from thorexp.compare.conditions import PLAN
+from thorexp.compare.measured import SPREAD, Measured, measured, published, words_of
 from thorexp.errors import LoadError, RecordError
-from thorexp.rundir import ENGINE_ARGS, RESULT, VERDICT
+from thorexp.rundir import ENGINE_ARGS, MACHINE, RESULT, SUMMARY, VERDICT
 from thorexp.rundir import PLAN as PLAN_FILE
 
 
@@ -35,7 +38,7 @@ def with_config(**groups: Any) -> dict[str, Any]:
 )
 def test_a_word_is_told_by_its_key(override: str, words: dict[str, str]) -> None:
     """Added, changed or deleted."""
-    assert words == words_of([override])
+    assert words == words_of(replace(FINISHED, tags={}, overrides=(override,)))
 
 
 def test_a_point_is_told_by_what_was_typed_for_it(tmp_path: Path) -> None:
@@ -121,88 +124,6 @@ def test_of_a_load_that_nobody_planned_nothing_is_known(tmp_path: Path) -> None:
     assert not measured([run_dir]).side.closed
 
 
-@pytest.mark.parametrize(
-    ("name", "key", "value"),
-    [
-        ("origin", "origin", "simulated"),
-        (PLAN, "plan_digest", "cafe"),
-        ("endpoint", "endpoint", "chat"),
-        ("cold cache", "cold_cache", "warm"),
-    ],
-)
-def test_what_must_be_alike_is_as_the_result_says(tmp_path: Path, name: str, key: str, value: str) -> None:
-    """Each by a name of its own."""
-    assert {value} == a_measured(tmp_path, ours={key: value}).conditions[name]
-
-
-def test_what_must_be_alike_is_that_of_all_repeats(tmp_path: Path) -> None:
-    """Each has a seed of its own, and so a plan."""
-    repeats = [a_run_dir(tmp_path / digest, ours={"plan_digest": digest}) for digest in ("cafe", "c0ffee")]
-    assert {"cafe", "c0ffee"} == measured(repeats).conditions[PLAN]
-
-
-def test_the_pace_of_a_simulation_must_be_alike(tmp_path: Path) -> None:
-    """1 where nobody says."""
-    fast, plain = a_run_dir(tmp_path / "fast", ours={"speedup": 10.0}), a_run_dir(tmp_path / "plain")
-    assert [["10.0"], ["1.0"]] == [list(measured([each]).conditions["speedup"]) for each in (fast, plain)]
-
-
-def test_hardware_of_a_server_of_ours_is_also_what_it_really_was(tmp_path: Path) -> None:
-    """By the machine that both ran on."""
-    assert {"jetson_agx_thor (Jetson AGX Thor)"} == a_measured(tmp_path).conditions["hardware"]
-
-
-def test_hardware_of_a_server_elsewhere_is_as_it_is_said_to_be(tmp_path: Path) -> None:
-    """The machine of the client is another."""
-    tags = FINISHED.tags | {"server": "attach"}
-    assert {"jetson_agx_thor"} == a_measured(tmp_path, tags=tags).conditions["hardware"]
-
-
-def test_a_power_mode_that_the_machine_does_not_tell_is_not_known(tmp_path: Path) -> None:
-    """As on any machine that is no Jetson."""
-    assert {"not known"} == a_measured(tmp_path, power_mode=None).conditions["power mode"]
-
-
-def test_settings_are_the_config_as_typed(tmp_path: Path) -> None:
-    """By dotted keys."""
-    config = with_config(slo={"ttft_ms": None, "tpot_ms": 50.0})
-    settings = a_measured(tmp_path, config=config).settings
-    expected = {"model.name": "a", "load.name": "high", "slo.ttft_ms": "null", "slo.tpot_ms": "50.0"}
-    assert expected == {key: settings[key] for key in expected}
-
-
-@pytest.mark.parametrize(
-    "config",
-    [
-        {"tracking": {"uri": "sqlite:///x"}},
-        {"sweep": {"repeats": 3}},
-        {"predict": True},
-        {"verdict": {"spread": 0.1}},
-        {"workload": {"seed": 7}},
-        {"server": {"port": 8000}},
-        {"engine": {}},
-    ],
-)
-def test_how_a_job_is_done_and_kept_is_no_setting(tmp_path: Path, config: dict[str, Any]) -> None:
-    """It explains no difference; what is left is of the machine."""
-    assert {"description", "l4t"} == set(a_measured(tmp_path, config=config).settings)
-
-
-def test_engine_arguments_are_settings_as_vllm_got_them(tmp_path: Path) -> None:
-    """Whoever asked for them; the wish of a model is not one more."""
-    run_dir = a_run_dir(tmp_path / "run", config={"model": {"name": "a", "engine": {"max_num_seqs": 4}}})
-    run_dir.write_json(ENGINE_ARGS, [{"name": "max_num_seqs", "value": 8, "source": "command line"}])
-    told = measured([run_dir]).settings
-    assert {"engine.max_num_seqs": "8"} == {key: value for key, value in told.items() if "max_num_seqs" in key}
-
-
-def test_versions_are_settings(tmp_path: Path) -> None:
-    """Of vLLM, and of the machine what it tells."""
-    settings = a_measured(tmp_path, tags=FINISHED.tags | {"vllm_version": "0.33.0"}).settings
-    assert ("0.33.0", "38.2.0") == (settings["vllm_version"], settings["l4t"])
-    assert "driver" not in settings
-
-
 def test_repeats_may_differ_by_as_much_as_their_config_says(tmp_path: Path) -> None:
     """`verdict.spread`."""
     assert 0.08 == a_measured(tmp_path).spread
@@ -242,6 +163,56 @@ def test_a_run_directory_without_a_result_is_an_error(tmp_path: Path) -> None:
     (run_dir.path / RESULT).unlink()
     with pytest.raises(RecordError, match=r"lacks +result\.json"):
         measured([run_dir])
+
+
+@pytest.mark.parametrize("verdict", [{}, None, {"spread": None}], ids=str)
+def test_a_config_whose_verdict_says_no_spread_has_the_usual_one(tmp_path: Path, verdict: Any) -> None:
+    """As a record of another version may be."""
+    assert SPREAD == a_measured(tmp_path, config=with_config(verdict=verdict)).spread
+
+
+@pytest.mark.parametrize("plan", [{"digest": "c0ffee"}, {"stages": None}, {"stages": [{"limits": [[0, 8]]}]}], ids=str)
+def test_a_load_whose_plan_does_not_say_it_is_closed_is_not(tmp_path: Path, plan: dict[str, Any]) -> None:
+    """Older ones have no such word."""
+    run_dir = a_run_dir(tmp_path / "run")
+    run_dir.write_json(PLAN_FILE, plan)
+    assert not measured([run_dir]).side.closed
+
+
+def test_where_nobody_knows_which_requests_count_there_are_none(tmp_path: Path) -> None:
+    """The summary does not say when the load was."""
+    run_dir = a_run_dir(tmp_path / "run", requests=some_requests(5))
+    run_dir.write_json(SUMMARY, {})
+    assert ((),) == measured([run_dir]).side.requests
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (RESULT, []),
+        (RESULT, {"thorexp": [1]}),
+        (PLAN_FILE, []),
+        (PLAN_FILE, {"stages": [1]}),
+        (MACHINE, ["MAXN"]),
+        (MACHINE, {"before": {"clocks_locked": "perhaps"}}),
+        (SUMMARY, {"load_ns": 5}),
+        (ENGINE_ARGS, [{"value": 8}]),
+        (VERDICT, {"standing": "VALID"}),
+    ],
+    ids=str,
+)
+def test_a_damaged_file_is_an_error_of_its_record(tmp_path: Path, name: str, content: Any) -> None:
+    """Which says where it is."""
+    run_dir = a_run_dir(tmp_path / "run", requests=some_requests(5))
+    run_dir.write_json(name, content)
+    with pytest.raises(RecordError, match=rf"damaged\.\n +where +{re.escape(str(tmp_path))}/run"):
+        measured([run_dir])
+
+
+def test_repeats_in_several_power_modes_are_chosen_by_none_of_them(tmp_path: Path) -> None:
+    """Whoever asks for MAXN gets what was measured in MAXN alone."""
+    repeats = [a_run_dir(tmp_path / mode, before={"power_mode": mode}) for mode in ("MAXN", "30W")]
+    assert "30W; MAXN" == measured(repeats).chosen["power_mode"]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Which points are held against which, and what is said of the two."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +7,13 @@ import pytest
 
 from tests.compare.makers import FASTER, RATE, SLOWER, TTFT, a_pair, a_point, faster, met, slower, some_requests
 from tests.sweep.makers import CACHED, FEW
-from thorexp.compare.measured import Measured
-from thorexp.compare.pairs import Pair, pairs_of_sides, pairs_within, standing
-from thorexp.errors import RecordError
+from thorexp.compare.pairs import Pair, against, named, pair, standing
 from thorexp.measure.ratios import Side
 from thorexp.measure.records import RequestRecord
 from thorexp.measure.verdict import Verdict
 from thorexp.rundir import RunDir
 
 OURS = (RunDir(Path("outputs/a")),)
-
-
-def a_sweep(where: str, *words: dict[str, str]) -> tuple[Measured, ...]:
-    """A point for each."""
-    return tuple(a_point({"model": "a", "load": "high"} | each, where=where) for each in words)
-
-
-def matched(pairs: Sequence[Pair]) -> list[tuple[str, str]]:
-    """Which of the first stands by which of the second, by their words of their own."""
-    return [(pair.first.words["load"], pair.second.words["load"]) for pair in pairs]
 
 
 def effects(pair: Pair) -> dict[str, str]:
@@ -37,79 +24,6 @@ def unlike(pair: Pair) -> list[str]:
     return [str(each) for each in pair.unlike]
 
 
-def test_points_of_two_sweeps_belong_together_by_their_words() -> None:
-    """In whatever order they were measured."""
-    monday = a_sweep("monday", {"load": "high"}, {"load": "low"})
-    tuesday = a_sweep("tuesday", {"load": "low"}, {"load": "high"})
-    assert [("high", "high"), ("low", "low")] == matched(pairs_of_sides(monday, tuesday))
-
-
-def test_a_point_that_only_one_sweep_has_is_left_out() -> None:
-    """There is nothing to hold it against."""
-    monday = a_sweep("monday", {"load": "high"}, {"load": "low"})
-    tuesday = a_sweep("tuesday", {"load": "high"}, {"load": "c4"})
-    assert [("high", "high")] == matched(pairs_of_sides(monday, tuesday))
-
-
-def test_a_word_that_one_sweep_alone_has_does_not_part_them() -> None:
-    """One tried four settings of what the other did not touch."""
-    plain = a_sweep("plain", {"load": "high"}, {"load": "low"})
-    tried = a_sweep("tried", *({"load": load, "engine.max_num_seqs": n} for load in ("high", "low") for n in "48"))
-    pairs = pairs_of_sides(plain, tried)
-    assert [("high", "high"), ("high", "high"), ("low", "low"), ("low", "low")] == matched(pairs)
-
-
-def test_a_word_that_all_share_within_each_sweep_does_not_part_them() -> None:
-    """It is what the two were made to compare."""
-    eager = a_sweep("eager", *({"load": load, "engine.enforce_eager": "true"} for load in ("high", "low")))
-    graphs = a_sweep("graphs", *({"load": load, "engine.enforce_eager": "false"} for load in ("high", "low")))
-    assert [("high", "high"), ("low", "low")] == matched(pairs_of_sides(eager, graphs))
-
-
-def test_a_single_point_is_held_against_all() -> None:
-    """On either side."""
-    one, all_of_them = a_sweep("one", {"load": "c4"}), a_sweep("all", {"load": "high"}, {"load": "low"})
-    assert [("c4", "high"), ("c4", "low")] == matched(pairs_of_sides(one, all_of_them))
-    assert [("high", "c4"), ("low", "c4")] == matched(pairs_of_sides(all_of_them, one))
-
-
-def test_two_sweeps_that_share_no_point_are_an_error() -> None:
-    """Which says by what words they were held against each other."""
-    first = a_sweep("first", {"load": "high"}, {"load": "low"})
-    second = a_sweep("second", {"load": "c4"}, {"load": "c16"})
-    with pytest.raises(RecordError, match=r"^No point of one side is one of the other\.\n +by +load\n"):
-        pairs_of_sides(first, second)
-
-
-def test_points_of_one_sweep_are_held_against_the_first_that_was_measured_alike() -> None:
-    """Two models at two loads, whose plans are two."""
-    points = [
-        a_point({"model": model, "load": load}, conditions=met(load_plan=load))
-        for model in ("a", "b")
-        for load in ("high", "low")
-    ]
-    pairs = pairs_within(points)
-    assert [("model=b load=high", "model=a load=high"), ("model=b load=low", "model=a load=low")] == [
-        (pair.name, pair.base) for pair in pairs
-    ]
-
-
-def test_a_third_point_is_held_against_the_first_too() -> None:
-    """Not against the one before it."""
-    pairs = pairs_within(a_sweep("one", *({"engine.max_num_seqs": n} for n in "248")))
-    assert [("engine.max_num_seqs=4", "engine.max_num_seqs=2"), ("engine.max_num_seqs=8", "engine.max_num_seqs=2")] == [
-        (pair.name, pair.base) for pair in pairs
-    ]
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_sweep_of_which_no_two_points_were_measured_alike_is_an_error(count: int) -> None:
-    """One alone, or each of a plan of its own."""
-    points = [a_point({"load": f"{i}"}, conditions=met(load_plan=f"{i}")) for i in range(count)]
-    with pytest.raises(RecordError, match=rf"^No two points of it were measured alike\.\n +of +{count} points"):
-        pairs_within(points)
-
-
 def test_points_of_one_name_need_no_base() -> None:
     """The same was measured twice."""
     pair = a_pair(a_point(), a_point())
@@ -117,9 +31,30 @@ def test_points_of_one_name_need_no_base() -> None:
 
 
 def test_a_pair_of_two_names_has_the_name_of_the_second_and_the_base_of_the_first() -> None:
-    """Model and load come first."""
-    (pair,) = pairs_of_sides(a_sweep("", {"load": "low", "a.b": "1"}), a_sweep("", {"load": "high", "a.b": "2"}))
-    assert ("load=high a.b=2", "load=low a.b=1") == (pair.name, pair.base)
+    """By the words that it is asked for."""
+    found = pair(a_point({"load": "low", "a.b": "1"}), a_point({"load": "high", "a.b": "2"}), ("load", "a.b"))
+    assert ("load=high a.b=2", "load=low a.b=1") == (found.name, found.base)
+
+
+def test_a_pair_of_two_names_is_one_against_the_other() -> None:
+    """B first."""
+    found = a_pair(a_point({"model": "a", "load": "low"}), a_point({"model": "b", "load": "low"}))
+    assert "model=b load=low against model=a load=low" == against(found)
+
+
+def test_a_pair_of_one_name_has_it() -> None:
+    """Once."""
+    assert "model=a load=high" == against(faster())
+
+
+def test_a_point_without_the_words_that_tell_others_apart_has_its_model_and_load() -> None:
+    """Nobody typed an engine argument for it."""
+    assert "model=a load=high" == named({"load": "high", "model": "a"}, ("engine.dtype",))
+
+
+def test_a_name_shows_no_secret() -> None:
+    """As typed it would be in every issue."""
+    assert "server.env.HF_TOKEN=***" == named({"server.env.HF_TOKEN": "hf_abc"}, ("server.env.HF_TOKEN",))
 
 
 def test_what_was_measured_alike_is_ranked() -> None:
@@ -136,6 +71,7 @@ def test_what_was_measured_alike_is_ranked() -> None:
         ("cold cache", "verified", "warm"),
         ("hardware", "jetson_agx_thor", "jetson_agx_orin"),
         ("power mode", "MAXN", "120W"),
+        ("clocks locked", "yes", "no"),
         ("speedup", "1.0", "10.0"),
     ],
 )
@@ -161,22 +97,6 @@ def test_a_condition_that_one_side_does_not_know_of_is_none() -> None:
         a_pair(a_point(conditions=told), a_point()).unlike,
         a_pair(a_point(), a_point(conditions=told)).unlike,
     )
-
-
-def test_repeats_were_measured_alike_where_one_side_had_all_that_the_other_had() -> None:
-    """Of three seeds the first two are those of the other's repeats."""
-    three = met() | {"load plan": frozenset({"a", "b", "c"})}
-    two = met() | {"load plan": frozenset({"a", "b"})}
-    assert ((), ()) == (
-        a_pair(a_point(conditions=three), a_point(conditions=two)).unlike,
-        a_pair(a_point(conditions=two), a_point(conditions=three)).unlike,
-    )
-
-
-def test_repeats_of_which_each_side_had_one_of_its_own_were_not_measured_alike() -> None:
-    """Both are named whole."""
-    one, other = (met() | {"load plan": frozenset(plans)} for plans in ("ab", "bc"))
-    assert ["load plan a, b against b, c"] == unlike(a_pair(a_point(conditions=one), a_point(conditions=other)))
 
 
 def test_what_is_invalid_is_not_ranked() -> None:

@@ -10,16 +10,20 @@ import pytest
 from tests.compare.makers import TTFT, a_run_dir
 from tests.records import PUBLISHED
 from thorexp.compare.measured import Measured
-from thorexp.compare.sides import chosen, points_of
+from thorexp.compare.sides import Source, choose, source_of
 from thorexp.errors import RecordError, ThorexpError
 
 NOWHERE = "sqlite:///no/such/store.db"
 TABLE = "thor_blog_2025_10"
 
 
-def points(word: str | Path, workshop: Path) -> tuple[Measured, ...]:
+def source(word: str | Path, workshop: Path) -> Source:
     """Without MLflow."""
-    return points_of(str(word), NOWHERE, workshop)
+    return source_of(str(word), NOWHERE, workshop)
+
+
+def points(word: str | Path, workshop: Path) -> tuple[Measured, ...]:
+    return source(word, workshop).points
 
 
 def a_file(folder: Path, *results: Mapping[str, Any]) -> Path:
@@ -65,6 +69,35 @@ def test_what_failed_is_no_point(tmp_path: Path) -> None:
     a_run_dir(tmp_path / "1")
     (point,) = points(tmp_path, tmp_path)
     assert str(tmp_path / "1") == point.where
+
+
+def test_what_failed_is_told(tmp_path: Path) -> None:
+    """By its words."""
+    a_run_dir(tmp_path / "0", status="failed", overrides=("load=low",))
+    a_run_dir(tmp_path / "1", overrides=("load=high",))
+    (failure,) = source(tmp_path, tmp_path).failures
+    assert ("low", 1, 1) == (failure.words["load"], failure.count, failure.repeats)
+
+
+def test_repeats_that_failed_are_counted(tmp_path: Path) -> None:
+    """One of three; the other two are the point."""
+    for name, status in (("0", "finished"), ("1", "failed"), ("2", "finished")):
+        a_run_dir(tmp_path / name, status=status)
+    found = source(tmp_path, tmp_path)
+    assert [(1, 3)] == [(failure.count, failure.repeats) for failure in found.failures]
+    assert [2] == [len(point.run_dirs) for point in found.points]
+
+
+def test_a_run_directory_is_one_measurement_by_itself(tmp_path: Path) -> None:
+    """And a sweep's directory is none, though one point alone may be left in it."""
+    a_run_dir(tmp_path / "sweep" / "run")
+    assert [True, False] == [source(tmp_path / name, tmp_path).single for name in ("sweep/run", "sweep")]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_file_of_one_result_is_one_measurement_by_itself(tmp_path: Path, count: int) -> None:
+    """One of several is not."""
+    assert (count == 1) == source(a_file(tmp_path, *[PUBLISHED] * count), tmp_path).single
 
 
 def test_a_directory_in_which_all_failed_is_an_error(tmp_path: Path) -> None:
@@ -123,32 +156,44 @@ def test_what_is_nothing_else_is_looked_for_in_mlflow(tmp_path: Path) -> None:
         points("no-such-thing", tmp_path)
 
 
+def chosen(source: Source, conditions: dict[str, str]) -> tuple[Measured, ...]:
+    return choose(source, conditions).points
+
+
 def loads(found: tuple[Measured, ...]) -> list[str]:
     return [point.words["load"] for point in found]
 
 
 def test_points_are_chosen_by_their_words(tmp_path: Path) -> None:
     """All of them."""
-    found = points(TABLE, tmp_path)
-    kept = chosen(found, {"load": "high", "model": "qwen3_32b_awq"})
+    kept = chosen(source(TABLE, tmp_path), {"load": "high", "model": "qwen3_32b_awq"})
     assert [("qwen3_32b_awq", "high")] == [(point.words["model"], point.words["load"]) for point in kept]
 
 
 def test_points_are_chosen_by_what_nobody_typed(tmp_path: Path) -> None:
     """Tags and power mode."""
     for name, mode in (("high", "MAXN"), ("low", "120W")):
-        a_run_dir(tmp_path / name, power_mode=mode, overrides=(f"load={name}",))
-    assert ["low"] == loads(chosen(points(tmp_path, tmp_path), {"power_mode": "120W"}))
+        a_run_dir(tmp_path / name, before={"power_mode": mode}, overrides=(f"load={name}",))
+    assert ["low"] == loads(chosen(source(tmp_path, tmp_path), {"power_mode": "120W"}))
 
 
-def test_nobody_is_chosen_by_a_word_that_no_point_has(tmp_path: Path) -> None:
-    """Not even those that say nothing of it."""
+def test_a_choice_that_no_point_meets_is_an_error(tmp_path: Path) -> None:
+    """Though they say nothing of it."""
     a_run_dir(tmp_path / "run")
-    assert () == chosen(points(tmp_path, tmp_path), {"engine.max_num_seqs": "8"})
+    with pytest.raises(RecordError, match=r"was chosen\.\n +have +engine\.max_num_seqs=None\n"):
+        choose(source(tmp_path, tmp_path), {"engine.max_num_seqs": "8"})
+
+
+def test_what_failed_is_chosen_by_its_words_too(tmp_path: Path) -> None:
+    """A failure at another load is none of what was asked about."""
+    for name, status in (("high", "finished"), ("low", "failed"), ("c4", "finished")):
+        a_run_dir(tmp_path / name, status=status, overrides=(f"load={name}",))
+    kept = [choose(source(tmp_path, tmp_path), {"load": load}).failures for load in ("high", "high,low")]
+    assert [0, 1] == list(map(len, kept))
 
 
 def test_without_a_choice_all_are_chosen(tmp_path: Path) -> None:
     """In their order."""
     for name in ("high", "low"):
         a_run_dir(tmp_path / name, overrides=(f"load={name}",))
-    assert ["high", "low"] == loads(chosen(points(tmp_path, tmp_path), {}))
+    assert ["high", "low"] == loads(chosen(source(tmp_path, tmp_path), {}))

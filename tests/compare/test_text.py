@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from tests.compare.makers import FASTER, RATE, SLOWER, TTFT, a_pair, a_point, faster, met, slower, some_requests
 from tests.sweep.makers import CACHED, FEW
+from thorexp.compare.matching import between
 from thorexp.compare.measured import Measured
-from thorexp.compare.pairs import Pair, pairs_of_sides
-from thorexp.compare.text import HEADS, against, markdown, remarks, rows, summed_up, text
+from thorexp.compare.pairs import Pair
+from thorexp.compare.sides import Source
+from thorexp.compare.text import HEADS, markdown, remarks, rows, summed_up, text
 from thorexp.measure.ratios import Side
 from thorexp.measure.verdict import Verdict
 from thorexp.rundir import RunDir
@@ -97,17 +101,6 @@ def test_a_pair_within_noise_is_summed_up_in_a_word() -> None:
     assert "within noise: all 2 metrics" == summed_up(a_pair(a_point(side=SLOWER), a_point(side=SLOWER)))
 
 
-def test_a_pair_of_two_names_is_one_against_the_other() -> None:
-    """B first."""
-    pair = a_pair(a_point({"model": "a", "load": "low"}), a_point({"model": "b", "load": "low"}))
-    assert "model=b load=low against model=a load=low" == against(pair)
-
-
-def test_a_pair_of_one_name_has_it() -> None:
-    """Once."""
-    assert "model=a load=high" == against(faster())
-
-
 def test_it_is_said_why_a_pair_is_not_ranked() -> None:
     """Each condition."""
     told = list(remarks([faster(conditions=met(hardware="orin", load_plan="cafe"))]))
@@ -167,7 +160,7 @@ def two_loads(**of_low: Any) -> tuple[Pair, ...]:
     words = [{"model": "a", "load": load} for load in ("high", "low")]
     first = [a_point(each, side=SLOWER) for each in words]
     second = [a_point(words[0], side=FASTER), a_point(words[1], side=FASTER, **of_low)]
-    return pairs_of_sides(first, second)
+    return between(Source("first", tuple(first)), Source("second", tuple(second))).pairs
 
 
 def test_what_holds_for_all_pairs_is_said_once_without_their_names() -> None:
@@ -191,16 +184,16 @@ def test_one_pair_is_told_with_every_metric() -> None:
 
 def test_several_pairs_are_told_in_a_line_each() -> None:
     """With the ratio of each column of a sweep and its sign."""
-    high, low = [line for line in text(two_loads()).splitlines() if line.startswith("│load=")]
-    assert ("load=high", "1.200+", "0.800+") == tuple(cell.strip() for cell in high.split("│")[1:4])
-    assert ("load=low", "1.200+", "0.800+") == tuple(cell.strip() for cell in low.split("│")[1:4])
+    high, low = [line for line in text(two_loads()).splitlines() if line.startswith(("│high", "│low"))]
+    assert ("high", "1.200+", "0.800+") == tuple(cell.strip() for cell in high.split("│")[1:4])
+    assert ("low", "1.200+", "0.800+") == tuple(cell.strip() for cell in low.split("│")[1:4])
 
 
 def test_several_pairs_say_what_they_are_held_against_once() -> None:
     """Where all have one base."""
     one = a_point({"model": "a", "load": "c4"}, side=SLOWER)
     others = [a_point({"model": "a", "load": load}, side=FASTER) for load in ("high", "low")]
-    said = text(pairs_of_sides([one], others))
+    said = text(between(Source("one", (one,), single=True), Source("others", tuple(others))).pairs)
     assert "2 pairs, B / A, where A is load=c4" == said.splitlines()[0]
     assert "against" not in said
 
@@ -208,13 +201,13 @@ def test_several_pairs_say_what_they_are_held_against_once() -> None:
 def test_a_pair_that_is_not_ranked_has_no_sign() -> None:
     """In a line of its own it has the ratio alone."""
     said = text(two_loads(conditions=met(hardware="orin")))
-    (low,) = (line for line in said.splitlines() if line.startswith("│load=low"))
+    (low,) = (line for line in said.splitlines() if line.startswith("│low"))
     assert ["1.200", "0.800"] == [cell.strip() for cell in low.split("│")[2:4]]
 
 
 def test_a_column_that_a_pair_lacks_has_a_dash() -> None:
     """P99 was not measured."""
-    (high, _) = [line for line in text(two_loads()).splitlines() if line.startswith("│load=")]
+    (high, _) = [line for line in text(two_loads()).splitlines() if line.startswith(("│high", "│low"))]
     assert {"-"} == {cell.strip() for cell in high.split("│")[4:-1]}
 
 
@@ -238,11 +231,51 @@ def test_markdown_has_a_table_of_the_same_width_in_all_rows() -> None:
     assert [len(HEADS) + 1] * 4 == [line.count("|") for line in tabled]
 
 
+def rendered(said: str) -> list[Token]:
+    """As GitHub reads it: CommonMark with tables."""
+    return MarkdownIt("commonmark").enable("table").parse(said)
+
+
 def test_markdown_says_its_remarks() -> None:
-    """As a list."""
-    assert "- not ranked, since not measured alike: hardware jetson_agx_thor against orin\n" in markdown(
-        [faster(conditions=met(hardware="orin"))]
+    """As they are."""
+    said = markdown([faster(conditions=met(hardware="orin"))])
+    (remarked,) = (token.content for token in rendered(said) if token.type == "fence")
+    assert "not ranked, since not measured alike: hardware jetson_agx_thor against orin\n" in remarked
+
+
+BAD = "<img src=x>\n# A | *heading*"
+
+
+def test_what_others_say_stays_text_in_markdown() -> None:
+    """A name, a place, evidence, a condition and a gap become neither HTML nor a heading."""
+    reason = replace(FEW, evidence=BAD)
+    second = a_point(
+        {"model": BAD}, side=FASTER, where=BAD, verdict=Verdict((reason,)), conditions=met(hardware=f"{BAD}```")
     )
+    tokens = rendered(markdown([a_pair(a_point(side=SLOWER), second)], [f"failed in B: {BAD}"]))
+    inline = [child for token in tokens for child in token.children or ()]
+    assert 1 == sum(token.type == "heading_open" for token in tokens)
+    assert {"text", "softbreak"} >= {child.type for child in inline}
+    assert not any(token.type == "html_block" for token in tokens)
+
+
+def test_a_gap_is_told() -> None:
+    """With one pair, and with several, in text and in Markdown."""
+    gap = "failed in B: load=low"
+    assert all(gap in said for said in (text([faster()], [gap]), text(two_loads(), [gap]), markdown([faster()], [gap])))
+
+
+def test_remarks_on_pairs_of_one_name_name_their_bases() -> None:
+    """One B against two of A."""
+    pairs = [replace(faster(conditions=met(hardware="orin")), base="load=low"), replace(faster(), base="load=c4")]
+    expected = "hardware jetson_agx_thor against orin (model=a load=high against load=low)"
+    assert any(remark.endswith(expected) for remark in remarks(pairs))
+
+
+def test_points_without_a_metric_in_common_say_so() -> None:
+    """One has TTFT alone, the other throughput."""
+    pair = a_pair(a_point(side=Side(({TTFT: 1.0},), (), True)), a_point(side=Side(({RATE: 1.0},), (), True)))
+    assert "no metric in common" == summed_up(pair)
 
 
 def test_the_longest_names_of_metrics_fit_100_columns() -> None:
@@ -253,3 +286,19 @@ def test_the_longest_names_of_metrics_fit_100_columns() -> None:
     said = text([a_pair(a_point(side=side, verdict=doubted), a_point(side=side, verdict=doubted))])
     assert key in said
     assert "…" not in said
+
+
+def test_a_line_has_the_marks_of_both_numbers() -> None:
+    """Before the sign: one is simulated, the other of too few requests."""
+    doubted = Verdict((replace(FEW, metrics=("ttft",)),))
+    first, second = a_point(side=SLOWER, verdict=Verdict(origin="simulated")), a_point(side=FASTER, verdict=doubted)
+    said = text((a_pair(first, second), faster()))
+    assert "0.800~?+" in said
+
+
+def test_what_is_said_of_many_pairs_counts_them() -> None:
+    """Where their names would fill the screen."""
+    pairs = 3 * two_loads(conditions=met(hardware="orin"))
+    assert "not ranked, since not measured alike: hardware jetson_agx_thor against orin (3 of 6 pairs)" in remarks(
+        pairs
+    )

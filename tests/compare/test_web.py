@@ -36,6 +36,12 @@ def test_several_pairs_are_a_table_that_leads_to_each() -> None:
     assert {"pair-1", "pair-2"} <= {tag.attributes.get("id") for tag in page.tags}
 
 
+def test_a_gap_is_told() -> None:
+    """Above all that is there."""
+    gap = "failed in B: load=low"
+    assert gap in read(html([faster()], [gap])).texts("p")
+
+
 def test_points_are_told_whole(tmp_path: Path) -> None:
     """Each by its own section, and requests of both in one plot."""
     points = [measured([a_run_dir(tmp_path / name, requests=some_requests(20))]) for name in ("a", "b")]

@@ -73,3 +73,18 @@ def test_why_a_job_failed_is_told(run_dir: RunDir) -> None:
     excerpt = error(run_dir)
     assert excerpt is not None
     assert "vLLM exited with code 1.\n  try  less" == excerpt.text
+
+
+def test_a_log_shows_no_secret(run_dir: RunDir) -> None:
+    """Not even the beginning of one, where its line is cut."""
+    keys = ["sk" * 100]
+    (line,) = log_excerpt(run_dir, f"{INFO}non-default args: {{'api_key': {keys}, 'model': 'a'}}")
+    assert "non-default args: {'api_key': ***, 'model': 'a'}" == line
+
+
+def test_an_error_shows_no_secret(run_dir: RunDir) -> None:
+    """It may quote the URL of a server."""
+    run_dir.write_text(rundir.ERROR, "No answer.\n  where  server.base_url=http://ann:PW@thor\n")
+    failure = error(run_dir)
+    assert failure is not None
+    assert "No answer.\n  where  server.base_url=http://***@thor" == failure.text

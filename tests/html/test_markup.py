@@ -101,3 +101,19 @@ def test_figures_are_numbered_in_the_order_in_which_they_are_drawn() -> None:
     page = read("".join(markup(block, 2, numbers) for block in blocks))
     places = [tag.attributes["data-figure"] for tag in page.of("div") if "data-figure" in tag.attributes]
     assert places == page.texts("strong") == [figure.title for figure in figures(blocks)]
+
+
+@pytest.mark.parametrize(
+    "evidence", ["83.7 to 120.9 W at rest", "96 of 128 prompt tokens", "60 % of TTFT was the queue"]
+)
+def test_a_sentence_that_begins_with_a_number_is_set_left(evidence: str) -> None:
+    """Were it the only one of its column."""
+    page = read(html(Table("x", ("reason", "evidence"), (("queue", evidence),))))
+    assert ["words"] == [tag.attributes.get("class") for tag in page.of("td")]
+
+
+@pytest.mark.parametrize("number", ["12 ± 0.5", "−12 ms (−15 to −9 ms)", "1.05 (0.98 to 1.12)", "8.2 times"])
+def test_a_number_with_its_unit_and_interval_is_set_right(number: str) -> None:
+    """It is no sentence."""
+    page = read(html(Table("x", ("point", "number"), (("a", number),))))
+    assert [None] == [tag.attributes.get("class") for tag in page.of("td")]

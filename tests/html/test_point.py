@@ -10,6 +10,7 @@ import pytest
 from tests.html.kept import BEGIN, a_run_dir
 from tests.records import MS, S, a_failure, a_record, a_result, a_summary
 from thorexp import rundir
+from thorexp.errors import RecordError
 from thorexp.html.blocks import Excerpt, Figure, Section, Table, Words
 from thorexp.html.point import point_section
 from thorexp.measure.verdict import Reason, Verdict
@@ -157,3 +158,12 @@ def test_a_thousand_requests_are_a_few_thousand_bytes(tmp_path: Path) -> None:
     section = section_of(a_run_dir(tmp_path, *requests, load_ns=(BEGIN, BEGIN + 43 * S)))
     drawn = [(figure.data, figure.layout) for figure in figures(section)]
     assert 6_000 > len(compress(json.dumps(drawn, separators=(",", ":"), allow_nan=False).encode()))
+
+
+@pytest.mark.parametrize("summary", [[], {"position": {"prefill": 1}}, {"utilization": {"of": 1}}])
+def test_an_odd_summary_is_a_damaged_one(tmp_path: Path, summary: object) -> None:
+    """Whatever else it lacks, it is told which file it is."""
+    run_dir = a_run_dir(tmp_path, ONE)
+    run_dir.write_json(rundir.SUMMARY, summary)
+    with pytest.raises(RecordError, match="damaged"):
+        section_of(run_dir)

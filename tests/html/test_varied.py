@@ -31,3 +31,10 @@ def test_what_goes_with_a_models_name_is_left_out() -> None:
 def test_differences_are_as_typed() -> None:
     """Of the keys that this config has."""
     assert {"load.num_prompts": "10"} == differences(LOW, ("load.num_prompts", "slo.ttft_ms"))
+
+
+def test_secrets_differ_and_are_not_told() -> None:
+    """That they do is."""
+    one, other = ({"engine": {"api_key": key}, "server": {"base_url": f"http://a:{key}@thor"}} for key in ("a", "b"))
+    keys = varied([one, other])
+    assert {"engine.api_key": "***", "server.base_url": "http://***@thor"} == differences(one, keys)

@@ -32,6 +32,13 @@ def compared(twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str], *words:
     return code, out
 
 
+def intervals(out: str) -> dict[str, tuple[float, float, float]]:
+    """By metric: the low end, the ratio, and the high end."""
+    rows = ([cell.strip() for cell in line.strip("│").split("│")] for line in out.splitlines() if "│" in line)
+    ends = {key: (interval.split(" to "), ratio) for key, _, _, ratio, interval, _ in rows}
+    return {key: (float(low), float(ratio), float(high)) for key, ((low, high), ratio) in ends.items()}
+
+
 def test_two_runs_of_the_same_point_differ_by_noise(twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str]) -> None:
     """Every metric that both have; what the machine did to either is in its verdict."""
     standings = [ran.run_dirs[0].read_json(VERDICT)["standing"] for ran in twice]
@@ -40,10 +47,33 @@ def test_two_runs_of_the_same_point_differ_by_noise(twice: tuple[Ran, Ran], caps
     assert "within noise: all 15 metrics" in out
 
 
-def test_noise_breaks_no_condition(twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str]) -> None:
-    """A pipeline that forbids any growth of TPOT goes on."""
-    code, out = compared(twice, capsys, "--fail-if", "mean_tpot_ms>+0%")
-    assert (0, True) == (code, "holds: mean_tpot_ms>+0%" in out)
+def test_every_interval_holds_no_change_and_its_ratio(
+    twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From two repeats of each side."""
+    _, out = compared(twice, capsys)
+    assert "from 2 and 2 repeats" in out
+    found = intervals(out)
+    assert 15 == len(found)
+    assert {} == {
+        key: told for key, told in found.items() if not told[0] <= min(1, told[1]) <= max(1, told[1]) <= told[2]
+    }
+
+
+@pytest.mark.parametrize(
+    ("condition", "code", "outcome"),
+    [
+        ("mean_tpot_ms>+0%", 0, "holds"),
+        ("mean_tpot_ms>-5%", 1, "broken"),
+        ("p77_tpot_ms>+0%", 2, "unanswered"),
+    ],
+)
+def test_noise_breaks_no_limit_and_keeps_no_demand(
+    twice: tuple[Ran, Ran], capsys: pytest.CaptureFixture[str], condition: str, code: int, outcome: str
+) -> None:
+    """Who forbids any growth of TPOT goes on, and who demands that it fell does not."""
+    ended, out = compared(twice, capsys, "--fail-if", condition)
+    assert (code, 1) == (ended, out.count(f"\n{outcome}: {condition}: "))
 
 
 def test_the_page_of_both_is_written(

@@ -1,6 +1,6 @@
 """Points by what sets them apart."""
 
-from thorexp.results.apart import apart, apart_in_columns
+from thorexp.results.apart import apart, apart_in_columns, unshared
 
 
 def test_points_are_named_by_what_sets_them_apart() -> None:
@@ -35,3 +35,15 @@ def test_a_value_may_hold_an_equals_sign() -> None:
     """The key ends at the first."""
     points = [("x={a:1}", "load=a=b"), ("x={a:2}", "load=a=c")]
     assert ("x load", ["{a:1} a=b", "{a:2} a=c"]) == apart_in_columns(points)
+
+
+def test_a_secret_is_in_no_name() -> None:
+    """Points that it alone sets apart are numbered, so that they stay two."""
+    points = [("engine.api_key=a", "load=high"), ("engine.api_key=b", "load=high")]
+    assert ["engine.api_key=***", "engine.api_key=*** (2)"] == apart(points)
+    assert ("engine.api_key", ["***", "*** (2)"]) == apart_in_columns(points)
+
+
+def test_a_secret_is_shared_by_its_value() -> None:
+    """Not by what is shown of it."""
+    assert [["engine.api_key=a"], ["engine.api_key=b"]] == unshared([("engine.api_key=a",), ("engine.api_key=b",)])

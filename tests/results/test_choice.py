@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.sweep.makers import CACHED, FEW, a_point
+from tests.sweep.makers import CACHED, FEW, a_failed_point, a_point
 from thorexp.measure.verdict import Origin, Reason
-from thorexp.results.choice import choice
+from thorexp.results.choice import MIXED, choice
 from thorexp.results.entry import entries
 from thorexp.results.summary import Point, rows
 from thorexp.rundir import CONFIG, RunDir
@@ -47,7 +47,7 @@ def test_each_limit_that_changes_the_answer_has_a_row(tmp_path: Path) -> None:
     large = served(tmp_path, "large", numbers(400.0, 1500.0))
     load = "high: 100 requests, 8 at once"
     expected = [
-        ("P99 TTFT 200 ms", "no point with VALID numbers", "-", "-", "-"),
+        ("P99 TTFT 200 ms", "no point keeps it", "-", "-", "-"),
         ("P99 TTFT 500 ms", "small", "100.00", "P99 TTFT 300 ms", load),
         ("P99 TTFT 2 s", "large", "400.00", "P99 TTFT 1.5 s", load),
         ("P99 TPOT 200 ms", "no point with VALID numbers", "-", "-", "-"),
@@ -91,3 +91,28 @@ def test_the_heading_says_what_the_names_are_of(tmp_path: Path) -> None:
     heading, table = rows(points)
     assert "best point: model" == choice(entries(table), heading).heads[1]
     assert "best point" == choice(entries(table), "point").heads[1]
+
+
+def test_each_workload_has_answers_of_its_own(tmp_path: Path) -> None:
+    """Short prompts are no better than long ones; which they are is told."""
+    long, short = (
+        served(tmp_path, f"{length}", numbers(1000.0 / length, 300.0), LOAD | {"workload": {"input_len": length}})
+        for length in (10, 1)
+    )
+    rows_ = told(long, short)
+    expected = [("workload.input_len=1", "1"), ("workload.input_len=10", "10")]
+    assert expected == [row[1:3] for row in rows_ if row[0] == "P99 TTFT 500 ms"]
+    assert {6} == {len(row) for row in rows_}
+
+
+def test_loads_are_rivals(tmp_path: Path) -> None:
+    """The best load is what one asks for."""
+    low = served(tmp_path, "low", numbers(100.0, 300.0), {"load": {"name": "low", "num_prompts": 10}})
+    high = served(tmp_path, "high", numbers(400.0, 300.0))
+    assert ["high"] == [row[1] for row in told(low, high) if row[0] == "P99 TTFT 500 ms"]
+
+
+def test_a_sweep_without_numbers_says_so() -> None:
+    """Where the answers would be."""
+    (row,) = told(a_failed_point("model=a", error="does not fit"))
+    assert ("any limit", MIXED) == row[:2]

@@ -49,7 +49,7 @@ def test_the_answer_comes_before_what_it_rests_on(points: tuple[Point, ...]) -> 
             "foreign",
             [
                 "Measured: 2 of 6 points.",
-                "Simulated, with nothing measured: 2 of 6 points.",
+                "Simulated, nothing was measured: 2 of 6 points.",
                 "Imported, measured by others: 2 of 6 points.",
                 "SUSPECT or INVALID in some of their numbers, which win nothing: 2 of 6 points.",
             ],

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.sweep.makers import a_failed_point, a_point
-from thorexp.errors import RecordError
 from thorexp.results.entry import ENERGY, Entry, entries
 from thorexp.results.summary import Point, rows
-from thorexp.rundir import CONFIG, RunDir
+from thorexp.rundir import CONFIG, MACHINE, RECORD, RESULT, RunDir
 
 
 def entry(*points: Point) -> Entry:
@@ -59,10 +58,22 @@ def test_an_slo_in_words(tmp_path: Path) -> None:
     assert "" == Entry(row).slo
 
 
-def test_a_config_that_is_none_is_an_error(tmp_path: Path) -> None:
-    """As where it is read for MLflow."""
+@pytest.mark.parametrize("name", [CONFIG, RECORD, RESULT, MACHINE])
+def test_what_cannot_be_read_is_told_in_its_row(tmp_path: Path, name: str) -> None:
+    """With the file that is to blame; the rows beside it are as they were."""
+    point, other = (a_point(tmp_path, f"x={x}", result={"request_goodput": 2.0}) for x in "ab")
+    table = rows((point, other))[1]
+    assert point.directory is not None
+    RunDir(point.directory).write_text(name, "[]\n" if name != RECORD else "{")
+    damaged, whole = sorted(entries(table), key=lambda each: each.row.name)
+    assert ("damaged", True) == (damaged.row.state, name in damaged.row.errors[0])
+    assert ("finished", ()) == (whole.row.state, whole.row.errors)
+
+
+def test_a_power_mode_is_that_of_the_machine(tmp_path: Path) -> None:
+    """Absent where nobody says."""
     point = a_point(tmp_path, "x=a", result={})
     assert point.directory is not None
-    RunDir(point.directory).write_text(CONFIG, "- a list\n")
-    with pytest.raises(RecordError, match="damaged"):
-        entry(point)
+    assert entry(point).power_mode is None
+    RunDir(point.directory).write_json(MACHINE, {"before": {"power_mode": "MAXN"}})
+    assert "MAXN" == entry(point).power_mode

@@ -434,3 +434,10 @@ def test_csv_has_failed_rows_last_with_why(points: tuple[Point, ...]) -> None:
 def test_csv_has_the_rows_of_the_table(points: tuple[Point, ...]) -> None:
     """In the same order."""
     assert [row.name for row in table(points)] == [row["point"] for row in csv_rows(points)]
+
+
+def test_an_error_shows_no_password() -> None:
+    """Which it may quote with the URL of a server: neither as text nor as CSV, nor as Markdown."""
+    failed = (Point(("load=a",), "load=a", None, "failed", "No answer from http://ann:PW@thor"),)
+    said = (shown(failed), as_csv(table(failed)), markdown(table(failed), "a title"))
+    assert [True] * 3 == ["No answer from http://***@thor" in each for each in said]

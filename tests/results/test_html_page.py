@@ -1,15 +1,17 @@
 """A sweep as a page."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from tests.html.reading import Page, read
+from tests.records import a_record
 from tests.sweep.makers import FAST, a_failed_point, a_point, a_sweep
 from thorexp.results.html_page import html_page
 from thorexp.results.summary import Point, rows
-from thorexp.rundir import REQUESTS, SUMMARY, RunDir
+from thorexp.rundir import CONFIG, RECORD, REQUESTS, RESULT, SUMMARY, TELEMETRY, VERDICT, RunDir
 
 
 def page(folder: Path, points: Sequence[Point]) -> Page:
@@ -50,13 +52,17 @@ def test_of_repeats_the_first_is_shown(tmp_path: Path) -> None:
     assert 1 == sum(text.startswith("3 repeats finished; this is the first of them") for text in found.texts("p"))
 
 
-@pytest.mark.parametrize("name", [SUMMARY, REQUESTS])
+@pytest.mark.parametrize("name", [SUMMARY, REQUESTS, CONFIG, TELEMETRY, RECORD, RESULT, VERDICT])
 def test_a_damaged_point_does_not_take_the_page_away(tmp_path: Path, name: str) -> None:
-    """Its section says what is wrong with it."""
-    point = a_point(tmp_path, "load=a", result=FAST)
+    """Its section says what is wrong with it, and the others are shown."""
+    jobs = tmp_path / "jobs"
+    jobs.mkdir()
+    point, other = (a_point(jobs, f"load={load}", result=FAST) for load in "ab")
     assert point.directory is not None
     run_dir = RunDir(point.directory)
     run_dir.write_json(SUMMARY, {"load_ns": [0, 1]})
-    run_dir.write_text(name, "{no JSON\n")
-    found = page(tmp_path, (point,))
+    run_dir.write_jsonl(REQUESTS, [asdict(a_record())])
+    run_dir.write_text(name, "ns,signal,value\n{no JSON\n")
+    found = page(tmp_path, (point, other))
     assert any("damaged" in text and name in text for text in found.texts("pre"))
+    assert "load=b · 300.00 tokens/s · VALID" in found.texts("h3")

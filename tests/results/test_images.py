@@ -56,3 +56,9 @@ def test_a_plot_is_the_same_whenever_it_is_drawn(tmp_path: Path) -> None:
     """So a sweep that is asked for again has the files that it had."""
     table = a_table(tmp_path, 2)
     assert images(table, "load") == images(table, "load")
+
+
+def test_a_dollar_in_a_name_is_a_dollar(tmp_path: Path) -> None:
+    """Not mathematics, of which `$x_a_b$` would be none."""
+    points = [a_point(tmp_path, f"model={name}", result=FAST) for name in ("$x_a_b$", "b$")]
+    assert {FRONTIER_PNG, POINTS_PNG} == set(images(rows(points)[1], "$y_a_b$"))

@@ -15,9 +15,10 @@ from thorexp.measure.headings import name_over
 from thorexp.measure.verdict import Origin, Verdict
 from thorexp.published import read
 from thorexp.report import Result, parse
-from thorexp.results.markdown import REPORTS, markdown
+from thorexp.results.markdown import markdown
 from thorexp.results.summary import Point, Row, rows
 from thorexp.rundir import RESULT, RunDir
+from thorexp.tracking.sweep_note import REPORTS
 
 LEGEND = "* best of several numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report\n"
 BENCHMARK = "============ Serving Benchmark Result ============"

@@ -10,7 +10,7 @@ from tests.records import BELIEVED
 from tests.sweep.makers import CACHED, FEW, a_failed_point, a_point, a_run_dir, an_unjudged_point
 from thorexp.measure.verdict import Origin, Reason, Standing, Thresholds, Verdict
 from thorexp.results.summary import COLUMNS, Point, Row, best, columns_of, origin_compared, origins, rows
-from thorexp.rundir import RunDir
+from thorexp.rundir import RESULT, VERDICT, RunDir
 
 KEYS = [column.key for column in COLUMNS]
 SUSPECT: Standing = "SUSPECT"
@@ -486,3 +486,23 @@ def test_a_point_that_failed_answered_nothing(tmp_path: Path) -> None:
         a_point(tmp_path, "load=c", result=answering(1280)),
     )
     assert [] == differing(*points)
+
+
+@pytest.mark.parametrize("name", [RESULT, VERDICT])
+def test_a_repeat_that_cannot_be_read_is_told(tmp_path: Path, name: str) -> None:
+    """The row has the numbers of the others, and is damaged in part."""
+    points = [a_point(tmp_path, "load=a", result=fast(rate)) for rate in (10.0, 30.0)]
+    (tmp_path / "0" / name).write_text("{")
+    (row,) = table(*points)
+    assert ("damaged", 30.0) == (row.state, row.values["output_throughput"].median)
+    assert name in row.errors[0]
+
+
+def test_an_older_verdict_says_not_how_far_repeats_may_differ(tmp_path: Path) -> None:
+    """So none of them disagree, unless it is believed now."""
+    points = [a_point(tmp_path, "load=a", result=fast(rate)) for rate in (10.0, 30.0)]
+    for i in range(2):
+        RunDir(tmp_path / str(i)).write_json(VERDICT, Verdict().as_json())
+    (row,) = table(*points)
+    (now,) = table(*(replace(point, believed=BELIEVED) for point in points))
+    assert ("VALID", "SUSPECT") == tuple(each.standing_of("output_throughput") for each in (row, now))

@@ -6,8 +6,10 @@ import pytest
 
 from tests.sweep.makers import a_failed_point, a_point, a_sweep
 from thorexp.measure.verdict import Origin
+from thorexp.results.images import POINTS_PNG
 from thorexp.results.summary import rows
-from thorexp.sweep.ending import SUMMARY_MD, SUMMARY_TXT, SWEEP_PAGE, _where_to_look, keep_sweep
+from thorexp.rundir import CONFIG, RECORD, RESULT, TELEMETRY, VERDICT
+from thorexp.sweep.ending import SUMMARY_CSV, SUMMARY_MD, SUMMARY_TXT, SWEEP_PAGE, _where_to_look, keep_sweep
 from thorexp.sweepdir import read_sweep
 
 FAST = {"output_throughput": 300.0}
@@ -97,3 +99,30 @@ def test_a_sweep_keeps_a_page(tmp_path: Path) -> None:
     assert record is not None
     keep_sweep(record, [a_failed_point("failed")])
     assert not (directory / SWEEP_PAGE).exists()
+
+
+@pytest.mark.parametrize("name", [SUMMARY_TXT, SUMMARY_CSV, SUMMARY_MD, SWEEP_PAGE, POINTS_PNG])
+def test_a_file_that_cannot_be_written_fails_no_sweep(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said to be missing; the others are there, and the record."""
+    (tmp_path / "sweep" / f".{name}.partial").mkdir(parents=True)
+    directory = ended(tmp_path, "measured")
+    kept = read_sweep(directory)
+    assert kept is not None
+    assert (1, 1) == (kept.finished, kept.failed)
+    names = {SUMMARY_TXT, SUMMARY_CSV, SUMMARY_MD, SWEEP_PAGE, POINTS_PNG}
+    assert names - {name} == {each for each in names if (directory / each).is_file()}
+    assert 1 == sum("could not be written" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize("name", [CONFIG, TELEMETRY, RECORD, RESULT, VERDICT])
+def test_a_damaged_job_fails_no_sweep(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """All files are written, with what is known of the others."""
+    (jobs := tmp_path / "jobs").mkdir()
+    points = [a_point(jobs, f"load={load}", result=FAST) for load in "ab"]
+    (jobs / "0" / name).write_text("ns,signal,value\n{\n")
+    record = a_sweep(tmp_path / "sweep", *(point.base for point in points))
+    keep_sweep(record, points)
+    assert [] == caplog.messages
+    assert all((record.directory / each).is_file() for each in (SUMMARY_TXT, SUMMARY_CSV, SUMMARY_MD, SWEEP_PAGE))

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from thorexp.tracking.load_input import LoadInput, load_input_of
 
 PLAN: dict[str, Any] = {
@@ -37,5 +39,12 @@ def test_what_is_not_known_of_a_load_is_left_out() -> None:
     """A file of prompts has no length of its own, and may not say how many tokens it has."""
     config = {"load": {"name": "users"}, "workload": {"name": "jsonl", "input_len": None, "output_len": 64}}
     found = load_input_of(PLAN | {"input_tokens": None, "max_concurrency": None}, config)
+    assert found is not None
     assert "jsonl 64 users" == found.name
     assert {"num_requests", "request_rate", "output_tokens"} == set(found.profile)
+
+
+@pytest.mark.parametrize("key", ["stages", "digest"])
+def test_an_older_plan_is_no_load(key: str) -> None:
+    """It does not say how many requests there were, or which."""
+    assert load_input_of({name: value for name, value in PLAN.items() if name != key}, CONFIG) is None

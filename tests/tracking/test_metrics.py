@@ -30,7 +30,7 @@ def test_each_stage_has_its_numbers() -> None:
 def test_typed_numbers_are_metrics_too() -> None:
     """MLflow compares params as strings only; words stay params."""
     asked = {"engine.max_num_seqs": 8, "engine.kv_cache_dtype": "fp8"}
-    assert {"config/engine.max_num_seqs": 8.0} == metrics_of({}, asked)
+    assert {"system/config.engine.max_num_seqs": 8.0} == metrics_of({}, asked)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,8 @@
+from dataclasses import replace
+
+import pytest
+from markdown_it import MarkdownIt
+
 from thorexp.measure.verdict import Reason, Verdict
 from thorexp.tracking.notes import note_of_job
 
@@ -50,3 +55,36 @@ def test_a_note_keeps_within_mlflows_limit() -> None:
     """Whatever it is that failed."""
     reasons = tuple(FEW for _ in range(100))
     assert 8000 == len(note_of_job(TAGS, RESULT, Verdict(reasons), None, ()))
+
+
+def html_of(note: str) -> str:
+    """As GitHub and MLflow show it."""
+    return str(MarkdownIt("commonmark").render(note))
+
+
+def test_a_fence_in_an_error_does_not_close_its_block() -> None:
+    """A server's log may have one."""
+    note = note_of_job(TAGS, {}, None, "It died.\n```\n# Traceback\n```", ())
+    assert "It died.\n```\n# Traceback\n```\n</code></pre>" in html_of(note)
+
+
+@pytest.mark.parametrize("error", ["x" * 9000, "`" * 9000, "```\n" * 3000])
+def test_a_long_error_leaves_the_rest_of_the_note_outside_of_its_block(error: str) -> None:
+    """It is cut, its fence is not."""
+    note = note_of_job(TAGS, {}, None, error, ())
+    assert len(note) <= 8000
+    assert html_of(note).endswith("<p>How to read the numbers: the description of the experiment.</p>\n")
+
+
+def test_evidence_is_text() -> None:
+    """It may quote a server."""
+    said = "HTTP 500: <b>*no*</b>\n# `stop`"
+    note = note_of_job(TAGS, {}, Verdict((replace(FEW, evidence=said),)), None, ())
+    assert "HTTP 500: &lt;b&gt;*no*&lt;/b&gt; # `stop`; try: load.num_prompts=100" in html_of(note)
+
+
+def test_a_note_shows_no_secret() -> None:
+    """Of an error or a reason that quotes a config."""
+    said = "no answer from http://ann:PW@thor with engine.api_key=sk"
+    note = note_of_job(TAGS, {}, Verdict((replace(FEW, evidence=said),)), said, ())
+    assert (0, 0, 2) == (note.count("PW"), note.count("sk"), note.count("http://"))

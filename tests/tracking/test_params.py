@@ -120,3 +120,10 @@ def test_a_param_too_long_for_mlflow_is_cut_where_one_can_see_it() -> None:
 def test_keys_are_brought_into_the_characters_that_mlflow_takes() -> None:
     """One odd key does not lose the whole record."""
     assert {"engine.fp8_dense_": "1"} == params_of({}, [{"name": "fp8[dense]", "value": 1}], ())
+
+
+def test_the_key_of_a_server_is_not_shown() -> None:
+    """Whether it was typed, or is what vLLM got."""
+    got: list[dict[str, Any]] = [{"name": "api_key", "value": ["sk"]}]
+    typed = params_of({"engine": {"api_key": "sk"}}, (), ("engine.api_key=sk",))
+    assert {"engine.api_key": "***"} == typed == params_of({}, got, ())

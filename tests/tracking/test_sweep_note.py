@@ -1,4 +1,4 @@
-from thorexp.tracking.sweep_note import RUN_ID, note_of_sweep
+from thorexp.tracking.sweep_note import REPORTS, RUN_ID, note_of_sweep
 
 HEADS = "| point | tok/s | verdict |\n| --- | ---: | --- |"
 
@@ -8,7 +8,7 @@ def a_summary(rows: int = 2, remarks: str = "? few_samples: load=low: P99 of 10 
     table = "\n".join(f"| load=c{i} | {1000 - i}.00 | VALID |" for i in range(rows))
     facts = "- command: `python -m thorexp -m load=high,low`\n- hardware: jetson_agx_thor"
     whole = f"2 of 2 jobs finished\n\n{facts}\n\n{HEADS}\n{table}\n\n```text\n{remarks}\n```\n"
-    return f"{whole}\n## Reports of the benchmark\n\n### qwen3\n"
+    return f"{whole}\n{REPORTS}\n\n### qwen3\n"
 
 
 def test_the_table_follows_the_title() -> None:
@@ -72,3 +72,9 @@ def test_long_remarks_are_cut_and_the_rest_is_there() -> None:
 def test_a_sweep_without_a_summary_has_its_command() -> None:
     """It may have been interrupted before it wrote one."""
     assert note_of_sweep("", "load=low", ()).startswith("- command: `python`")
+
+
+def test_a_remark_may_begin_as_a_heading() -> None:
+    """Or as that of the reports: within a fence it is a line as any other."""
+    lines = note_of_sweep(a_summary(remarks=f"load=low\n# died\n{REPORTS}\nat once"), "", ()).splitlines()
+    assert ["- load=low", "- # died", f"- {REPORTS}", "- at once"] == lines[lines.index("- load=low") :][:4]

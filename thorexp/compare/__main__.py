@@ -6,83 +6,94 @@ first; points of sweeps by the words that they have in common. Of one alone, its
 them that was measured alike. `key=value` chooses points on all sides: load=high, quantization=awq,fp8, power_mode=MAXN.
 
 For each number: B / A, with its 95 % interval, and whether that is better, worse, or within noise. What was not
-measured alike (other load plan, hardware, power mode) is named and not ranked.
+measured alike (other load plan, hardware, power mode, locked clocks) is named and not ranked. What failed, or is in one
+sweep alone, is named too; with --fail-if it is a condition that nobody can answer.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
+from math import inf, nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from thorexp.compare.limits import findings, limit
-from thorexp.compare.measured import Measured
-from thorexp.compare.pairs import Pair, pairs_of_sides, pairs_within
-from thorexp.compare.sides import WHAT, chosen, points_of
+from thorexp.compare.matching import Comparison, comparison
+from thorexp.compare.sides import WHAT, Source, choose, source_of
 from thorexp.compare.text import markdown, text
 from thorexp.compare.web import html
 from thorexp.errors import RecordError, ThorexpError
+from thorexp.judge import show
 
 HOLDS, BROKEN, UNANSWERED = 0, 1, 2
 STORE = "sqlite:///mlruns/mlflow.db"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0; 1 when a condition of --fail-if is broken; 2 when one cannot be answered, or nothing could be compared."""
-    arguments = _parser().parse_args(argv)
+    """0; 1 when a condition of --fail-if is broken; 2 when one cannot be answered, or something went wrong."""
+    arguments = _parser().parse_intermixed_args(argv)
     try:
         limits = [limit(each) for each in arguments.fail_if]
         with TemporaryDirectory(prefix="thorexp-compare-") as workshop:
-            found = pairs(arguments.words, arguments.uri, Path(workshop), arguments.spread)
-            print(text(found), end="", flush=True)
-            _write(arguments, found)
-    except ThorexpError as wrong:
+            found = compared(arguments.words, arguments.uri, Path(workshop), arguments.spread)
+            answers = list(findings(limits, found.pairs, found.gaps))
+            show(chain(text(found.pairs, found.gaps).splitlines(), map(str, answers)))
+            for line in _written(arguments, found):
+                show(iter([line]))
+    except (ThorexpError, OSError) as wrong:
         print(wrong, file=sys.stderr)
         return UNANSWERED
-    answers = list(findings(limits, found))
-    for answer in answers:
-        print(f"{answer.outcome}: {answer.words}", flush=True)
     outcomes = {answer.outcome for answer in answers}
     return BROKEN if "broken" in outcomes else UNANSWERED if "unanswered" in outcomes else HOLDS
 
 
-def pairs(words: Sequence[str], uri: str, workshop: Path, spread: float | None = None) -> tuple[Pair, ...]:
+def compared(words: Sequence[str], uri: str, workshop: Path, spread: float | None = None) -> Comparison:
     """Of sides and choices, as typed; RecordError where there is nothing to hold against anything.
 
     `spread` in percent, in place of what the runs say.
     """
     conditions = dict(word.split("=", 1) for word in words if _is_choice(word))
-    sides = [_side(word, conditions, uri, workshop) for word in words if not _is_choice(word)]
-    if not sides:
+    sources = [choose(source_of(word, uri, workshop), conditions) for word in words if not _is_choice(word)]
+    if not sources:
         raise RecordError("Nothing was named to compare.", ("try", f"python -m thorexp.compare A B, each {WHAT}"))
-    if spread is not None:
-        sides = [tuple(replace(point, spread=spread / 100) for point in side) for side in sides]
-    if len(sides) == 1:
-        return pairs_within(sides[0])
-    return tuple(pair for other in sides[1:] for pair in pairs_of_sides(sides[0], other))
+    return comparison(sources if spread is None else [_spreading(source, spread / 100) for source in sources])
 
 
-def _side(word: str, conditions: dict[str, str], uri: str, workshop: Path) -> tuple[Measured, ...]:
-    points = points_of(word, uri, workshop)
-    kept = chosen(points, conditions)
-    if not kept:
-        have = "; ".join(sorted({" ".join(f"{key}={point.chosen.get(key)}" for key in conditions) for point in points}))
-        raise RecordError(f"No point of {word} was chosen.", ("have", have), ("try", "other words, or none"))
-    return kept
+def _spreading(source: Source, spread: float) -> Source:
+    return replace(source, points=tuple(replace(point, spread=spread) for point in source.points))
 
 
 def _is_choice(word: str) -> bool:
     return "=" in word and not Path(word).exists()
 
 
-def _write(arguments: argparse.Namespace, found: Sequence[Pair]) -> None:
-    if arguments.markdown is not None:
-        arguments.markdown.write_text(markdown(found), encoding="utf-8")
-        print(f"Markdown: {arguments.markdown}")
-    if arguments.html is not None:
-        arguments.html.write_text(html(found), encoding="utf-8")
-        print(f"HTML: {arguments.html}")
+def _written(arguments: argparse.Namespace, found: Comparison) -> Iterator[str]:
+    """Files that were asked for, a line for each."""
+    for kind, path, laid_out in (("Markdown", arguments.markdown, markdown), ("HTML", arguments.html, html)):
+        if path is not None:
+            _write(path, laid_out(found.pairs, found.gaps))
+            yield f"{kind}: {path}"
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as refused:
+        facts = (("where", str(path)), ("says", str(refused)), ("try", "a file in a directory that can be written to"))
+        raise ThorexpError("What was compared could not be written.", *facts) from None
+
+
+def _percent(text: str) -> float:
+    """ArgumentTypeError for what is no number of percent from 0 on."""
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = nan
+    if not 0 <= percent < inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of percent from 0 on")
+    return percent
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,11 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="CONDITION",
-        help="'p99_ttft_ms>+5%%': exit with 1 when B has it and noise does not explain it, with 2 when nobody can tell",
+        help="'p99_ttft_ms>+5%%': exit with 1 when B has it and noise does not explain it; 'p99_ttft_ms>-5%%' demands: "
+        "exit with 1 unless it fell by 5 %% beyond noise; with 2 when nobody can tell",
     )
     parser.add_argument(
         "--spread",
-        type=float,
+        type=_percent,
         metavar="PERCENT",
         help="what three starts of the same may spread over on this machine (default: verdict.spread of the runs, 5)",
     )

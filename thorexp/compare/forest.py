@@ -5,7 +5,8 @@ from typing import Any
 
 from thorexp.compare.pairs import Pair
 from thorexp.html.blocks import Figure
-from thorexp.html.panels import COLOURS, GREY, TOTAL
+from thorexp.html.panels import GREY, TOTAL
+from thorexp.html.template import COLOURS
 from thorexp.measure.ratios import Ratio
 
 ROW_PX, EDGE_PX = 24, 90

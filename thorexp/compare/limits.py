@@ -1,15 +1,23 @@
-"""What a comparison shall fail on: `--fail-if 'p99_ttft_ms>+5%'`."""
+"""What a comparison shall fail on: `--fail-if 'p99_ttft_ms>+5%'`.
+
+A condition that is not met by what did not change, such as `p99_ttft_ms>+5%`, forbids: it is broken when the measured
+change meets it and the interval excludes no change. One that is met by what did not change, such as
+`p99_ttft_ms>-5%`, demands: it is broken unless the whole interval is free of it. Without an interval nobody can tell
+whether a demand is kept, nor whether a forbidden change that was measured is more than noise.
+"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import ge, gt, le, lt
 from typing import Literal
 
-from thorexp.compare.pairs import Pair
+from thorexp.compare.pairs import Pair, against
 from thorexp.errors import ConfigError
 from thorexp.measure.ratios import Ratio
 
-GRAMMAR = re.compile(r"\s*([\w.]+)\s*([<>])\s*([+-]?\d+(?:\.\d+)?)\s*%\s*")
+GRAMMAR = re.compile(r"\s*([\w.]+)\s*([<>]=?)\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*%\s*")
+SIGNS: Mapping[str, Callable[[float, float], bool]] = {">": gt, ">=": ge, "<": lt, "<=": le}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +25,7 @@ class Limit:
     """A change that is not wanted: of the number `key`, above or below so many percent of what it was."""
 
     key: str
-    sign: Literal["<", ">"]
+    sign: str
     percent: float
 
     def __str__(self) -> str:
@@ -25,8 +33,12 @@ class Limit:
 
     def is_met(self, ratio: float) -> bool:
         """Whether the change is there."""
-        change = round(100 * (ratio - 1), 9)  # 1.05 − 1 is a float above 0.05
-        return change > self.percent if self.sign == ">" else change < self.percent
+        return SIGNS[self.sign](round(100 * (ratio - 1), 9), self.percent)  # 1.05 − 1 is a float above 0.05
+
+    @property
+    def is_demand(self) -> bool:
+        """Whether what did not change meets it."""
+        return self.is_met(1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,9 @@ class Finding:
 
     outcome: Literal["holds", "broken", "unanswered"]
     words: str
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.words}"
 
 
 def limit(text: str) -> Limit:
@@ -45,33 +60,45 @@ def limit(text: str) -> Limit:
             f"--fail-if '{text}' is no condition.",
             ("try", "'p99_ttft_ms>+5%' (it fails when it grew by more), or 'output_throughput<-3%'"),
         )
-    sign: Literal["<", ">"] = "<" if match[2] == "<" else ">"
-    return Limit(match[1], sign, float(match[3]))
+    return Limit(match[1], match[2], float(match[3]))
 
 
-def findings(limits: Sequence[Limit], pairs: Sequence[Pair]) -> Iterator[Finding]:
-    """Of each limit and pair. Nobody can tell of a number that is not there, or is not ranked."""
-    for each in limits:
-        for pair in pairs:
-            yield _finding(each, pair)
+def findings(limits: Sequence[Limit], pairs: Sequence[Pair], gaps: Sequence[str] = ()) -> Iterator[Finding]:
+    """Of each limit and pair. Nobody can tell of a number that is not there, or is not ranked, nor of a gap."""
+    yield from (_finding(each, pair) for each in limits for pair in pairs)
+    if limits:
+        yield from (Finding("unanswered", gap) for gap in gaps)
 
 
 def _finding(limit: Limit, pair: Pair) -> Finding:
     ratio = next((ratio for ratio in pair.ratios if ratio.key == limit.key), None)
     if ratio is None:
-        have = ", ".join(ratio.key for ratio in pair.ratios)
-        return Finding("unanswered", f"{limit}: {pair.name}: not in both, which have {have}")
-    effect = pair.effect(ratio)
-    words = f"{limit}: {pair.name}: {100 * (ratio.ratio - 1):+.1f} %{_interval(ratio)}"
-    if effect == "not ranked":
+        have = ", ".join(ratio.key for ratio in pair.ratios) or "no metric in common"
+        return Finding("unanswered", f"{limit}: {against(pair)}: not in both, which have {have}")
+    words = f"{limit}: {against(pair)}: {100 * (ratio.ratio - 1):+.1f} %{_interval(ratio)}"
+    if pair.effect(ratio) == "not ranked":
         return Finding("unanswered", f"{words}, not ranked")
+    return (_demanded if limit.is_demand else _forbidden)(limit, ratio, words)
+
+
+def _forbidden(limit: Limit, ratio: Ratio, words: str) -> Finding:
     if not limit.is_met(ratio.ratio):
         return Finding("holds", words)
-    if effect == "within noise":
-        return Finding("holds", f"{words}, within noise: more requests or sweep.repeats would tell")
-    if effect == "no interval":
+    if ratio.interval is None:
         return Finding("unanswered", f"{words}, and nothing tells how much of it is noise: sweep.repeats=3")
+    if ratio.interval[0] <= 1 <= ratio.interval[1]:
+        return Finding("holds", f"{words}, within noise: more requests or sweep.repeats would tell")
     return Finding("broken", words)
+
+
+def _demanded(limit: Limit, ratio: Ratio, words: str) -> Finding:
+    if ratio.interval is None:
+        return Finding("unanswered", f"{words}, and nothing tells how much of it is noise: sweep.repeats=3")
+    if limit.is_met(ratio.ratio):
+        return Finding("broken", words)
+    if any(map(limit.is_met, ratio.interval)):
+        return Finding("broken", f"{words}, which may be noise: more requests or sweep.repeats would tell")
+    return Finding("holds", words)
 
 
 def _interval(ratio: Ratio) -> str:

@@ -1,40 +1,88 @@
 """What a word of the command line names: the points that were measured there."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from thorexp.baseline import baseline_results, names, shipped
-from thorexp.compare.measured import Measured, measured, published
+from thorexp.compare.measured import Measured, measured, published, words_of
 from thorexp.errors import RecordError
 from thorexp.published import check_measured, imported, judge_one, read
-from thorexp.rundir import RunDir, find_run_dirs
+from thorexp.rundir import RECORD, RunDir, find_run_dirs
 from thorexp.said_load import load_words
-from thorexp.tracking.lookup import directories_of
+from thorexp.secret import masked
+from thorexp.tracking.lookup import jobs_of
 
 WHAT = "a run directory, a sweep's, a file of results, a baseline's name, or an id out of MLflow (--uri)"
 
 
-def points_of(word: str, uri: str, workshop: Path) -> tuple[Measured, ...]:
-    """One at least, repeats together, in the order in which they were measured.
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A point of whose repeats some failed: `count` of so many. `words` and `chosen` as of one that was measured."""
 
-    What exists as a path is that, then come baselines, then MLflow, whose copies go to `workshop`. RecordError where
-    nothing was measured.
+    words: Mapping[str, str]
+    chosen: Mapping[str, str]
+    count: int
+    repeats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What was named by a word: points, repeats together, in the order in which they were measured.
+
+    `single`: whether it is one measurement by itself, such as a run directory, and not a place where there happens to
+    be one, such as a sweep's.
+    """
+
+    word: str
+    points: tuple[Measured, ...]
+    failures: tuple[Failure, ...] = ()
+    single: bool = False
+
+
+Point = TypeVar("Point", Measured, Failure)
+
+
+def source_of(word: str, uri: str, workshop: Path) -> Source:
+    """With one point at least.
+
+    What has records, or is a file, is that; then come baselines, then MLflow, whose copies go to `workshop`.
+    RecordError where nothing was measured.
     """
     path = Path(word)
-    if path.is_dir():
-        return _of_directories(find_run_dirs(path), word)
+    found = find_run_dirs(path) if path.is_dir() else ()
+    if found:
+        return _of_jobs(found, word, single=RunDir(path).has(RECORD))
     if path.is_file():
-        return tuple(_of_file(values, path) for values in read(path))
+        return _of_others(word, [_of_file(values, path) for values in read(path)])
     if word in names():
-        return tuple(published(judged, word) for judged in baseline_results(shipped(word)))
-    return _of_directories([RunDir(place) for place in directories_of(word, uri, workshop)], word)
+        return _of_others(word, [published(judged, word) for judged in baseline_results(shipped(word))])
+    jobs = None if len(path.parts) > 1 and path.exists() else jobs_of(word, uri, workshop)
+    if jobs is None and path.exists():
+        raise RecordError("Nothing was measured there.", ("where", word), ("have", "no record"), ("try", WHAT))
+    if jobs is None:
+        raise _unknown(word, uri)
+    return _of_jobs([RunDir(place) for place in jobs.directories], word, jobs.single)
 
 
-def chosen(points: Sequence[Measured], conditions: dict[str, str]) -> tuple[Measured, ...]:
-    """Those that were chosen with these words, `load=high` or `quantization=awq,fp8`."""
+def choose(source: Source, conditions: Mapping[str, str]) -> Source:
+    """What was chosen with these words, `load=high` or `quantization=awq,fp8`; RecordError where nothing was."""
+    kept = replace(source, points=_chosen(source.points, conditions), failures=_chosen(source.failures, conditions))
+    if not kept.points:
+        told = {" ".join(f"{key}={point.chosen.get(key)}" for key in conditions) for point in source.points}
+        facts = (("have", "; ".join(sorted(told))), ("try", "other words, or none"))
+        raise RecordError(f"No point of {source.word} was chosen.", *facts)
+    return kept
+
+
+def _chosen(points: Sequence[Point], conditions: Mapping[str, str]) -> tuple[Point, ...]:
     wanted = {key: value.split(",") for key, value in conditions.items()}
     return tuple(point for point in points if all(point.chosen.get(key) in among for key, among in wanted.items()))
+
+
+def _of_others(word: str, points: Sequence[Measured]) -> Source:
+    return Source(word, tuple(points), single=len(points) == 1)
 
 
 def _of_file(values: Mapping[str, Any], path: Path) -> Measured:
@@ -42,13 +90,27 @@ def _of_file(values: Mapping[str, Any], path: Path) -> Measured:
     return published(imported(judge_one(values, [*load_words(values)], path)), str(path))
 
 
-def _of_directories(found: Sequence[RunDir], word: str) -> tuple[Measured, ...]:
-    finished = [run_dir for run_dir in found if run_dir.record().status == "finished"]
-    if not finished:
+def _of_jobs(found: Sequence[RunDir], word: str, single: bool) -> Source:
+    points = list(_by_point(sorted(found, key=lambda run_dir: run_dir.record().started_at)))
+    finished = [[each for each in repeats if each.record().status == "finished"] for repeats in points]
+    if not any(finished):
         facts = (("where", word), ("have", f"{len(found)} records, none of a finished job"), ("try", WHAT))
         raise RecordError("Nothing was measured there.", *facts)
-    in_time = sorted(finished, key=lambda run_dir: run_dir.record().started_at)
-    return tuple(measured(repeats) for repeats in _by_point(in_time))
+    failures = (_failure(repeats) for repeats in points)
+    return Source(
+        word,
+        tuple(measured(repeats) for repeats in finished if repeats),
+        tuple(failure for failure in failures if failure.count),
+        single,
+    )
+
+
+def _failure(repeats: Sequence[RunDir]) -> Failure:
+    """Of none, where all of them finished."""
+    records = [run_dir.record() for run_dir in repeats]
+    words = words_of(records[0])
+    count = sum(record.status == "failed" for record in records)
+    return Failure(words, records[0].tags | words, count, len(records))
 
 
 def _by_point(run_dirs: Sequence[RunDir]) -> Iterator[list[RunDir]]:
@@ -59,3 +121,8 @@ def _by_point(run_dirs: Sequence[RunDir]) -> Iterator[list[RunDir]]:
         key = record.id if record.sweep is None or record.overrides is None else (record.sweep, record.overrides)
         points.setdefault(key, []).append(run_dir)
     yield from points.values()
+
+
+def _unknown(name: str, uri: str) -> RecordError:
+    facts = (("store", masked(uri)), ("says", "no run has this id, no experiment this id or name"), ("try", WHAT))
+    return RecordError(f"{name} is nothing that can be compared.", *facts)

@@ -4,20 +4,21 @@ from collections.abc import Iterator, Sequence
 
 from thorexp.compare.forest import forest
 from thorexp.compare.measured import Measured
-from thorexp.compare.pairs import Pair
-from thorexp.compare.text import HEADS, LEGEND, against, notes, overview_rows, remarks, rows, summed_up
+from thorexp.compare.pairs import Pair, against
+from thorexp.compare.text import HEADS, LEGEND, notes, overview, remarks, rows, summed_up
 from thorexp.html.blocks import Block, Section, Table, Words
 from thorexp.html.document import document
 from thorexp.html.latencies import latencies_beside
 from thorexp.html.point import point_section
 from thorexp.measure.records import RunRecord
-from thorexp.results.summary import COLUMNS
 
 
-def html(pairs: Sequence[Pair]) -> str:
-    """What came of it, then each pair, then all that is known of each point; RecordError where a record is damaged."""
+def html(pairs: Sequence[Pair], gaps: Sequence[str] = ()) -> str:
+    """What came of it, and the gaps, then each pair, then all that is known of each point; RecordError where a record
+    is damaged.
+    """
     what = against(pairs[0]) if len(pairs) == 1 else f"{len(pairs)} pairs"
-    return document(f"Compared: {what}", tuple(_lead(pairs)), tuple(_blocks(pairs)))
+    return document(f"Compared: {what}", (*_lead(pairs), *gaps), tuple(_blocks(pairs)))
 
 
 def _lead(pairs: Sequence[Pair]) -> Iterator[str]:
@@ -32,16 +33,13 @@ def _blocks(pairs: Sequence[Pair]) -> Iterator[Block]:
     if len(pairs) == 1:
         yield from _of_pair(pairs[0])
     else:
-        yield Table(
-            "B / A",
-            ("B against A", *(column.heading for column in COLUMNS)),
-            tuple(overview_rows(pairs)),
-            tuple(anchors),
-        )
+        heads, cells = overview(pairs)
+        yield Table("B / A", heads, tuple(cells), tuple(anchors))
         yield Words((LEGEND, *remarks(pairs)))
-        for pair, anchor in zip(pairs, anchors, strict=True):
-            yield Section(against(pair), anchor, tuple(_of_pair(pair)), folded=True)
-    yield from _points(pairs)
+        both = zip(pairs, anchors, strict=True)
+        folded = (Section(against(pair), anchor, tuple(_of_pair(pair)), folded=True) for pair, anchor in both)
+        yield Section("Pair by pair", "pairs", tuple(folded))
+    yield Section("Point by point", "points", tuple(_points(pairs)))
 
 
 def _of_pair(pair: Pair) -> Iterator[Block]:
@@ -68,10 +66,10 @@ def _runs(pair: Pair) -> Iterator[tuple[str, RunRecord]]:
 
 def _points(pairs: Sequence[Pair]) -> Iterator[Block]:
     """Each point once, by its first run directory; a result of others has none."""
-    points = {point.where: point for pair in pairs for point in (pair.first, pair.second) if point.run_dirs}
-    for i, (where, point) in enumerate(points.items(), 1):
-        yield point_section(point.run_dirs[0], f"{_named(point)}: {where}", f"point-{i}", {})
-
-
-def _named(point: Measured) -> str:
-    return " ".join(f"{key}={point.words[key]}" for key in ("model", "load") if key in point.words)
+    points: dict[str, tuple[str, Measured]] = {}
+    for pair in pairs:
+        points.setdefault(pair.first.where, (pair.base or pair.name, pair.first))
+        points.setdefault(pair.second.where, (pair.name, pair.second))
+    for i, (where, (name, point)) in enumerate(points.items(), 1):
+        if point.run_dirs:
+            yield point_section(point.run_dirs[0], f"{name}: {where}", f"point-{i}", {})

@@ -22,7 +22,7 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Each row has as many cells as there are heads; the first names it, and what begins as a number is set right.
+    """Each row has as many cells as there are heads; the first names it, and columns of numbers are set right.
 
     `links`: where the name of each row leads, an anchor of the same page; empty where no name leads anywhere.
     """

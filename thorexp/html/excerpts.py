@@ -7,6 +7,7 @@ from thorexp import rundir
 from thorexp.html.blocks import Excerpt
 from thorexp.report import JUDGED, OURS
 from thorexp.rundir import RunDir
+from thorexp.secret import masked
 from thorexp.serve.log_lines import stripped
 
 LINE_CHARS = 140
@@ -32,7 +33,7 @@ def error(run_dir: RunDir) -> Excerpt | None:
     """Why the job failed; absent where it did not."""
     if not run_dir.has(rundir.ERROR):
         return None
-    return Excerpt("Why it failed", "\n".join(run_dir.read_text(rundir.ERROR).splitlines()[:ERROR_LINES]))
+    return Excerpt("Why it failed", masked("\n".join(run_dir.read_text(rundir.ERROR).splitlines()[:ERROR_LINES])))
 
 
 def _figures(report: str) -> str:
@@ -53,4 +54,6 @@ def _log(text: str) -> str:
 
 
 def _cut(lines: Sequence[str]) -> list[str]:
-    return [line if len(line) <= LINE_CHARS else f"{line[:LINE_CHARS]}…" for line in stripped(lines)]
+    """Without secrets, which vLLM logs with its other arguments."""
+    told = map(masked, stripped(lines))
+    return [line if len(line) <= LINE_CHARS else f"{line[:LINE_CHARS]}…" for line in told]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thorexp.html.blocks import Figure, Table
-from thorexp.html.panels import COLOURS, DASHES, TOTAL, Trace, nth, titled
+from thorexp.html.panels import DASHES, LINES, TOTAL, Trace, nth, titled
 from thorexp.html.thinning import scale_of, short, told
 from thorexp.measure.metrics import e2el_ns, itl_ns, tpot_ns, ttft_ns
 from thorexp.measure.records import RequestRecord, RunRecord
@@ -68,7 +68,7 @@ def latencies_beside(runs: Mapping[str, RunRecord]) -> Figure | None:
 
 def _beside(curve: Trace, run: str, number: int) -> Trace:
     """Told from other runs by colour and dashes; in the legend once, by the first panel."""
-    look = {"color": COLOURS[number % len(COLOURS)], "dash": DASHES[number % len(DASHES)], "width": 2}
+    look = {"color": LINES[number % len(LINES)], "dash": DASHES[number % len(DASHES)], "width": 2}
     return {**curve, "name": run, "legendgroup": run, "showlegend": curve["xaxis"] == "x", "line": look}
 
 
@@ -98,7 +98,7 @@ def _curve(name: str, sample: Sample, place: int) -> Trace:
         "x": short(_percentiles(sample, np.linspace(0, 100, count).tolist())),
         "y0": 0,
         "dy": 100 / max(count - 1, 1),
-        "line": {"color": COLOURS[0], "width": 2},
+        "line": {"color": LINES[0], "width": 2},
         "hovertemplate": "%{y:.3g} % in %{x:.4g} ms",
         **_axes(place),
     }

@@ -7,6 +7,8 @@ from html import escape
 from thorexp.html.blocks import Block, Excerpt, Figure, Section, Table, Words
 
 NUMBER = re.compile(r"[-−+]?\.?\d")
+WORD = re.compile(r"[^\W\d_]+")
+SENTENCE = 3  # different words, from which on what begins as a number is none
 MOST = 2 / 3
 LOWEST = 6  # of HTML's headings
 
@@ -98,6 +100,11 @@ def _cell(tag: str, content: str, of_words: bool) -> str:
 
 
 def _is_of_numbers(column: Sequence[str]) -> bool:
-    """Whether most of what is said in it begins as a number; a column is set as one."""
+    """Whether most of what is said in it are numbers; a column is set as one."""
     said = [cell for cell in column if cell not in ("", "-")]
-    return sum(NUMBER.match(cell) is not None for cell in said) > MOST * len(said)
+    return sum(map(_is_number, said)) > MOST * len(said)
+
+
+def _is_number(cell: str) -> bool:
+    """With its unit and its interval, but not what is told of it: `96 of 128 prompt tokens`."""
+    return NUMBER.match(cell) is not None and len(set(WORD.findall(cell))) < SENTENCE

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-# Okabe and Ito's, which the colour-blind tell apart too, without black and yellow, that one of two grounds swallows.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9")
-TOTAL = "#D55E00"
+from thorexp.html.template import COLOURS
+
+TOTAL = COLOURS[1]
+LINES = tuple(colour for colour in COLOURS if colour != TOTAL)
 GREY = "#888888"
 DASHES = ("solid", "dot", "dash", "dashdot")
 TITLE_PX, TOP_PX, BOTTOM_PX = 32, 10, 45
@@ -66,7 +67,7 @@ def upright(x: float, dash: str = "solid") -> dict[str, Any]:
 
 def line(name: str, place: int, **values: Any) -> dict[str, Any]:
     """A trace that is told from the others of its panel by colour and by dashes."""
-    look = {"color": COLOURS[place % len(COLOURS)], "width": 1.4, "dash": DASHES[place % len(DASHES)]}
+    look = {"color": LINES[place % len(LINES)], "width": 1.4, "dash": DASHES[place % len(DASHES)]}
     return {
         "type": "scatter",
         "mode": "lines",

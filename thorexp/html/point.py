@@ -4,16 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from thorexp import rundir
-from thorexp.html.blocks import Block, Section, Table, Words
+from thorexp.html.blocks import Block, Figure, Section, Table, Words
 from thorexp.html.excerpts import error, excerpts
-from thorexp.html.kept_run import kept_run
+from thorexp.html.kept_run import kept_run, summary_of
 from thorexp.html.latencies import latencies
 from thorexp.html.over_time import over_time
 from thorexp.html.roofline_position import roofline_position
 from thorexp.html.thinning import told
-from thorexp.measure.verdict import Reason, Verdict, from_json
+from thorexp.measure.verdict import Reason, Verdict
 from thorexp.report import FOREIGN
-from thorexp.rundir import RunDir
+from thorexp.rundir import RunDir, damaged
+from thorexp.secret import masked
 
 REASONS = ("reason", "standing", "touches", "evidence", "try")
 
@@ -23,7 +24,7 @@ def point_section(run_dir: RunDir, title: str, anchor: str, differences: Mapping
 
     `differences`: where its config is another than those of the jobs beside it. About 0.1 s for a thousand requests.
     """
-    verdict = from_json(run_dir.read_json(rundir.VERDICT)) if run_dir.has(rundir.VERDICT) else None
+    verdict = run_dir.verdict()
     blocks = (
         *_standing(run_dir, verdict),
         *_differences(differences),
@@ -59,7 +60,7 @@ def _told(verdict: Verdict) -> str:
 
 def _counts(run_dir: RunDir) -> Iterator[str]:
     """What was done, in a sentence; nothing of a result that does not say it."""
-    result: dict[str, Any] = run_dir.read_json(rundir.RESULT) if run_dir.has(rundir.RESULT) else {}
+    result: dict[str, Any] = run_dir.read_mapping(rundir.RESULT) if run_dir.has(rundir.RESULT) else {}
     if {"completed", "failed", "duration", "output_throughput"} <= result.keys():
         asked = result["completed"] + result["failed"]
         yield (
@@ -78,7 +79,7 @@ def _reasons(verdict: Verdict) -> Iterator[Table]:
 
 
 def _row(reason: Reason, standing: str) -> tuple[str, ...]:
-    return reason.name, standing, ", ".join(reason.metrics), reason.evidence, reason.remedy
+    return reason.name, standing, ", ".join(reason.metrics), masked(reason.evidence), reason.remedy
 
 
 def _differences(differences: Mapping[str, str]) -> Iterator[Table]:
@@ -95,5 +96,12 @@ def _figures(run_dir: RunDir, verdict: Verdict | None) -> Iterator[Block]:
         spread = latencies(run.counting, verdict)
         yield from () if spread is None else (spread,)
         yield over_time(run)
-    position = roofline_position(run_dir.read_json(rundir.SUMMARY))
+    position = _position(run_dir)
     yield from () if position is None else (position,)
+
+
+def _position(run_dir: RunDir) -> Figure | None:
+    try:
+        return roofline_position(summary_of(run_dir))
+    except (TypeError, KeyError, AttributeError) as broken:
+        raise damaged(run_dir.path / rundir.SUMMARY, repr(broken)) from None

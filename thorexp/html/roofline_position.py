@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from thorexp.html.blocks import Figure, Table
-from thorexp.html.panels import COLOURS, GREY, Trace, titled
+from thorexp.html.panels import GREY, LINES, Trace, titled
 from thorexp.html.thinning import short, told
 from thorexp.measure.limits import Against, Utilization
 from thorexp.measure.position import Position, Work, from_json
@@ -17,8 +17,8 @@ DRAWN = 0.42  # of the width, where there is one
 
 def roofline_position(summary: Mapping[str, Any]) -> Figure | None:
     """Of a summary.json; absent where neither utilization nor limits are known."""
-    used = Utilization(**summary.get("utilization", {}))
-    place = from_json(summary["position"]) if "position" in summary else None
+    used = Utilization(**summary.get("utilization") or {})
+    place = from_json(summary["position"]) if summary.get("position") else None
     shares = tuple(_shares(used))
     roofs = () if place is None else tuple(_roofline(place))
     if not shares and not roofs:
@@ -52,7 +52,7 @@ def _bars(shares: tuple[tuple[str, float], ...]) -> Trace:
         "text": [f"{share:.3g} %" for _, share in shares],
         "textposition": "outside",
         "cliponaxis": False,
-        "marker": {"color": COLOURS[0]},
+        "marker": {"color": LINES[0]},
         "hovertemplate": "%{y} %{x:.3g} %<extra></extra>",
         "showlegend": False,
     }
@@ -74,7 +74,7 @@ def _roofline(place: Position) -> Iterator[Trace]:
     beside = {"type": "scatter", "xaxis": "x2", "yaxis": "y2"}
     look = {"mode": "lines", "line": {"color": GREY, "width": 3}, "hovertemplate": "%{y:.3g} TFLOP/s"}
     yield {**beside, **look, "name": "the board's limit", "x": short(ends), "y": short(roof)}
-    for (name, work), symbol, colour in zip(works, ("circle", "diamond"), COLOURS, strict=False):
+    for (name, work), symbol, colour in zip(works, ("circle", "diamond"), LINES, strict=False):
         yield {**beside, **_point(work, symbol, colour), "name": name}
 
 

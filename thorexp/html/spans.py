@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from thorexp.html.panels import COLOURS, GREY, TOTAL, Panel, Trace
+from thorexp.html.panels import GREY, LINES, TOTAL, Panel, Trace
 from thorexp.html.thinning import seconds
 from thorexp.measure.records import RequestRecord
 
@@ -14,7 +14,7 @@ ROWS = 300
 HEIGHT_PX = 260
 # A bar that is not seen: plotly stacks bars, and does not stack those that begin elsewhere than at 0.
 UNSEEN = "rgba(0,0,0,0)"
-PARTS = (("held back by the client", GREY), ("until the first token", COLOURS[1]), ("decode", COLOURS[0]))
+PARTS = (("held back by the client", GREY), ("until the first token", LINES[1]), ("decode", LINES[0]))
 
 
 def chosen(requests: Sequence[RequestRecord]) -> tuple[RequestRecord, ...]:

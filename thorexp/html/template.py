@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-# Okabe and Ito's, which the colour-blind tell apart too, those first that both white and a dark page let be seen.
+# Okabe and Ito's, which the colour-blind tell apart too. The last two are below 3:1 on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#000000"  # the style sheet draws what is of this colour in that of the text
 CLEAR = "rgba(0,0,0,0)"

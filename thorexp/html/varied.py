@@ -4,17 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from thorexp.flat import flat, typed
+from thorexp.secret import shown_settings
 
 Tree = Mapping[str, str]
 
 # What a thing is: that which its name settles says no more than the name.
-NAMED = ("model", "quantization", "hardware")
+NAMED = ("model", "quantization", "hardware", "workload")
 
 
 def varied(configs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """The dotted keys whose values differ, in the order in which they are met; one that a config lacks differs.
 
-    Of a model, a quantization and a hardware those are left out whose values go with its name.
+    Of a model, a quantization, a hardware and a workload those are left out whose values go with its name.
     """
     trees = [{key: typed(value) for key, value in flat(config)} for config in configs]
     keys = dict.fromkeys(key for tree in trees for key in tree)
@@ -22,9 +23,9 @@ def varied(configs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def differences(config: Mapping[str, Any], keys: Sequence[str]) -> dict[str, str]:
-    """What a config says of these keys, as one types it; nothing of those that it lacks."""
+    """What a config says of these keys, as one types it but for secrets; nothing of those that it lacks."""
     tree = dict(flat(config))
-    return {key: typed(tree[key]) for key in keys if key in tree}
+    return shown_settings({key: typed(tree[key]) for key in keys if key in tree})
 
 
 def _goes_with_name(trees: Sequence[Tree], key: str) -> bool:

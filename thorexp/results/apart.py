@@ -1,14 +1,17 @@
 """Points by what sets them apart."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from thorexp.secret import HIDDEN, shown_word
 
 # Of a single point nothing is set apart; these two say most of it.
 GROUPS_THAT_NAME = ("model", "load")
 
 
 def apart(points: Sequence[Sequence[str]]) -> list[str]:
-    """Each point by what sets it apart: the overrides that all share are left out."""
-    return [" ".join(words) or "-" for words in unshared(points)]
+    """Each point by what sets it apart: the overrides that all share are left out, secrets hidden."""
+    return list(_told_apart(" ".join(map(shown_word, words)) or "-" for words in unshared(points)))
 
 
 def apart_in_columns(points: Sequence[Sequence[str]]) -> tuple[str, list[str]]:
@@ -17,7 +20,8 @@ def apart_in_columns(points: Sequence[Sequence[str]]) -> tuple[str, list[str]]:
     keys = {tuple(word.partition("=")[0] for word in words) for words in left}
     if len(keys) != 1 or keys == {()}:
         return "point", apart(points)
-    return " ".join(keys.pop()), [" ".join(word.partition("=")[2] for word in words) for words in left]
+    names = (" ".join(shown_word(word).partition("=")[2] for word in words) for words in left)
+    return " ".join(keys.pop()), list(_told_apart(names))
 
 
 def unshared(points: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -26,3 +30,11 @@ def unshared(points: Sequence[Sequence[str]]) -> list[list[str]]:
         return [[word for word in points[0] if word.partition("=")[0] in GROUPS_THAT_NAME] or list(points[0])]
     shared = set.intersection(*map(set, points)) if points else set()
     return [[word for word in point if word not in shared] for point in points]
+
+
+def _told_apart(names: Iterable[str]) -> Iterator[str]:
+    """With a number behind those that only a secret sets apart from one before."""
+    met: Counter[str] = Counter()
+    for name in names:
+        met[name] += 1
+        yield f"{name} ({met[name]})" if HIDDEN in name and met[name] > 1 else name

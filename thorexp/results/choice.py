@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from thorexp.html.blocks import Table
-from thorexp.results.entry import GOODPUT, Entry
+from thorexp.results.entry import GOOD_REQUESTS, Entry
 from thorexp.results.ladder import ladder
+from thorexp.results.rivals import rivals_of
 from thorexp.results.summary import origin_compared
 
 REST = ("output tokens/s", "what it keeps to", "load")
@@ -15,28 +16,44 @@ LADDERS = (
 )
 
 
+MISSED, DOUBTED = "no point keeps it", "no point with VALID numbers"
+MIXED = "no points that compare: without numbers, or of several origins"
+
+
 def choice(entries: Sequence[Entry], heading: str) -> Table:
     """A row for the SLO that the sweep itself asked for, then one for each limit that changes the answer.
 
-    Numbers that are not VALID win nothing, and only points of the origin compared are rivals.
+    Numbers that are not VALID win nothing, and only points of the origin compared are rivals. Where they are of several
+    workloads, hardwares or power modes, which do not compare, each of these has rows of its own.
     """
     compared = origin_compared([each.row for each in entries])
-    rivals = [each for each in entries if each.row.origin == compared and each.row.values]
+    settings = rivals_of([each for each in entries if each.row.origin == compared and each.row.values])
+    several = len(settings) > 1
     best = "best point" if heading == "point" else f"best point: {heading}"
-    return Table("Most output under an SLO", ("under", best, *REST), (*_asked(rivals), *_under_limits(rivals)))
+    rows = tuple(
+        (row[0], *([each.setting] if several else []), *row[1:]) for each in settings for row in _rows(each.entries)
+    )
+    if not rows:
+        return Table("Most output under an SLO", ("under", best, *REST), (("any limit", MIXED, "-", "-", "-"),))
+    return Table("Most output under an SLO", ("under", *(["of"] if several else []), best, *REST), rows)
+
+
+def _rows(rivals: Sequence[Entry]) -> Iterator[tuple[str, ...]]:
+    yield from _asked(rivals)
+    yield from _under_limits(rivals)
 
 
 def _asked(rivals: Sequence[Entry]) -> Iterator[tuple[str, ...]]:
     """The most good requests/s, by each SLO that was asked for."""
-    for slo in dict.fromkeys(each.slo for each in rivals if each.slo and GOODPUT in each.values):
-        own = [each for each in rivals if each.slo == slo and GOODPUT in each.values]
-        valid = [each for each in own if each.row.standing_of(GOODPUT) == "VALID"]
-        winner = max(valid, key=lambda each: each.values[GOODPUT].median, default=None)
-        yield _answer(slo, winner, "" if winner is None else _good(winner))
+    good = [each for each in rivals if GOOD_REQUESTS in each.values]
+    for slo in dict.fromkeys(each.slo for each in good if each.slo):
+        valid = [each for each in good if each.slo == slo and each.row.standing_of(GOOD_REQUESTS) == "VALID"]
+        winner = max(valid, key=lambda each: each.values[GOOD_REQUESTS].median, default=None)
+        yield _answer(slo, winner, "" if winner is None else _good(winner), DOUBTED)
 
 
 def _good(entry: Entry) -> str:
-    good = [f"{entry.values[GOODPUT].median:.3g} good requests/s"]
+    good = [f"{entry.values[GOOD_REQUESTS].median:.3g} good requests/s"]
     if (percent := entry.row.values.get("goodput_percent")) is not None:
         good.append(f"{percent.median:.3g} % of all")
     return ", ".join(good)
@@ -46,13 +63,15 @@ def _under_limits(rivals: Sequence[Entry]) -> Iterator[tuple[str, ...]]:
     for word, key, limits in LADDERS:
         for rung in ladder([each.row for each in rivals], key, limits):
             winner = next((each for each in rivals if each.row is rung.winner), None)
+            lost = MISSED if any(key in each.row.comparable for each in rivals) else DOUBTED
             keeps = "" if winner is None else f"{word} {_time(winner.row.values[key].median)}"
-            yield _answer(f"{word} {_time(rung.limit_ms)}", winner, keeps)
+            yield _answer(f"{word} {_time(rung.limit_ms)}", winner, keeps, lost)
 
 
-def _answer(question: str, winner: Entry | None, keeps: str) -> tuple[str, ...]:
+def _answer(question: str, winner: Entry | None, keeps: str, lost: str) -> tuple[str, ...]:
+    """`lost`: what is said where nothing won."""
     if winner is None:
-        return question, "no point with VALID numbers", "-", "-", "-"
+        return question, lost, "-", "-", "-"
     served = winner.row.values.get("output_throughput")
     return question, winner.row.short, "-" if served is None else f"{served.median:.2f}", keeps, winner.load or "-"
 

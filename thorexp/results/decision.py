@@ -1,28 +1,26 @@
 """What a sweep has found, for who has to choose: the answer first, then what it rests on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from thorexp.html.blocks import Block, Figure, Section, Table, Words
 from thorexp.measure.stats import Agreement
-from thorexp.measure.verdict import Origin, Reason
+from thorexp.measure.verdict import Reason
 from thorexp.results.choice import choice
 from thorexp.results.entry import Entry
 from thorexp.results.files import cells, give_or_take, judged, legend_of, named, with_best
 from thorexp.results.frontier import frontier_figure
 from thorexp.results.spent import energy_figure
 from thorexp.results.summary import Row, columns_of, origin_compared
-from thorexp.results.whence import whence
+from thorexp.results.whence import ORIGINS, whence
+from thorexp.secret import masked
 
-ORIGINS: Mapping[Origin, str] = {
-    "measured": "Measured",
-    "simulated": "Simulated, with nothing measured",
-    "imported": "Imported, measured by others",
-}
 NO_POWER = "No point says what power was drawn, so energy is not compared."
 RULE = Words(
     (
-        "Below each limit, the point that serves most output tokens/s in all. Limits that give the answer of a "
-        "tighter one are left out; of those that no point keeps to, the loosest is named.",
+        "Below each limit, the point that serves most output tokens/s in all; by an SLO that was asked for, the one "
+        "with most good requests/s, beside which others may have missed it. Limits that give the answer of a tighter "
+        "one are left out; of those that no point keeps to, the loosest is named. Each workload, hardware and power "
+        "mode has answers of its own; loads are rivals, for the load is yours to choose.",
     )
 )
 
@@ -48,7 +46,7 @@ def _origin_words(table: Sequence[Row]) -> Iterator[str]:
     """Where the numbers are from, and how many of them win nothing."""
     numbered = [row for row in table if row.values]
     for origin, words in ORIGINS.items():
-        yield from _counted(words, sum(row.origin == origin for row in numbered), len(table))
+        yield from _counted(words.capitalize(), sum(row.origin == origin for row in numbered), len(table))
     if numbered and origin_compared(numbered) is None:
         yield "Points of several origins, none of them measured, are not held against each other."
     doubted = sum(row.verdict is None or row.verdict.standing != "VALID" for row in numbered)
@@ -115,4 +113,4 @@ def _against(table: Sequence[Row]) -> list[tuple[Reason, str, list[str]]]:
 
 
 def _reason(reason: Reason, standing: str, names: Sequence[str]) -> tuple[str, ...]:
-    return reason.name, standing, reason.evidence, reason.remedy, "; ".join(names)
+    return reason.name, standing, masked(reason.evidence), reason.remedy, "; ".join(names)

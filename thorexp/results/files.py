@@ -11,6 +11,7 @@ from thorexp.measure.stats import Agreement
 from thorexp.measure.verdict import MARKS, Origin, Reason, Verdict
 from thorexp.results.page import page
 from thorexp.results.summary import COLUMNS, GOODPUT, Column, Row, best, columns_of, origin_compared, origins
+from thorexp.secret import masked
 
 ABSENT = "-"
 BEST, SIMULATED = "*", "~"  # behind a number, as the marks of a standing
@@ -67,7 +68,7 @@ def as_csv(table: Sequence[Row]) -> str:
             "origin": row.origin if row.values else None,
             "reasons": reasons,
             "accepted": ";".join(reason.name for reason in row.verdict.accepted) if row.verdict else None,
-            "error": "\n".join(row.errors),
+            "error": masked("\n".join(row.errors)),
             "directories": ";".join(map(str, row.directories)),
         }
         writer.writerow({"point": row.name, "state": row.state, "repeats": _repeats(row), **values, **rest})
@@ -156,7 +157,7 @@ def remarks(table: Sequence[Row]) -> Iterator[str]:
     yield from _stopped(table)
     for row in table:
         for error in row.errors:
-            yield f"{row.name}\n{error}"
+            yield f"{row.name}\n{masked(error)}"
 
 
 def _reasons(table: Sequence[Row]) -> Iterator[str]:
@@ -169,7 +170,7 @@ def _reasons(table: Sequence[Row]) -> Iterator[str]:
         yield f"  accepted {name}: {', '.join(points)}"
     for reason, names in ((each, names) for each, names in against.items() if each.name != STOPPED):
         tried = f"; try: {reason.remedy}" if reason.name in OF_SWEEPS else ""
-        yield f"{MARKS[reason.standing]} {reason.name}: {', '.join(names)}: {reason.evidence}{tried}"
+        yield f"{MARKS[reason.standing]} {reason.name}: {', '.join(names)}: {masked(reason.evidence)}{tried}"
 
 
 def _stopped(table: Sequence[Row]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """What a sweep's points serve in all against how fast each user is served, as a plot."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -13,6 +14,7 @@ from thorexp.results.summary import Row, origin_compared, origins
 Placed = tuple[Row, tuple[float, float]]  # tokens/s per user, and of the system
 
 LABELS = 12  # above which names would hide each other, and are shown of the point that is pointed at
+NEAR = (0.2, 0.045)  # of either axis: about the width and the height of a name
 HEIGHT_PX = 520
 HEADS = ("tokens/s per user", "output tokens/s of the system")
 SYMBOLS: Mapping[Origin, Mapping[Standing, str]] = {
@@ -79,7 +81,7 @@ def _marks(origin: Origin, shown: Sequence[Placed]) -> dict[str, Any]:
         "name": origin,
         "x": [user for _, (user, _) in own],
         "y": [system for _, (_, system) in own],
-        "text": _labels(own),
+        "text": _labels(own, shown),
         "textposition": [_side(user, shown) for _, (user, _) in own],
         "hovertext": [f"{escape(row.short)}<br>{_words(row)}" for row, _ in own],
         "hovertemplate": "%{hovertext}<br>%{x:.1f} tokens/s per user, %{y:.1f} in all<extra></extra>",
@@ -93,12 +95,22 @@ def _marks(origin: Origin, shown: Sequence[Placed]) -> dict[str, Any]:
     }
 
 
-def _labels(own: Sequence[Placed]) -> list[str]:
-    """Names, of points in one place (to a screen's eye) below each other at the first of them."""
-    named: dict[tuple[str, str], list[str]] = {}
+def _labels(own: Sequence[Placed], shown: Sequence[Placed]) -> list[str]:
+    """Names; of points whose names would lie over each other, below each other at the first of them."""
+    user_span, system_span = (max(place[axis] for _, place in shown) or 1.0 for axis in (0, 1))
+    anchors: list[tuple[float, float]] = []
+    named: list[list[str]] = []
     for row, (user, system) in own:
-        named.setdefault((f"{user:.2g}", f"{system:.2g}"), []).append(escape(row.short))
-    return ["<br>".join(named.pop((f"{user:.2g}", f"{system:.2g}"), [])) for _, (user, system) in own]
+        near = (
+            i
+            for i, (x, y) in enumerate(anchors)
+            if abs(user - x) < NEAR[0] * user_span and abs(system - y) < NEAR[1] * system_span
+        )
+        at = next(near, len(anchors))
+        anchors.append((user, system) if at == len(anchors) else (math.inf, math.inf))
+        named.append([])
+        named[at].append(escape(row.short))
+    return ["<br>".join(names) for names in named]
 
 
 def _side(user: float, shown: Sequence[Placed]) -> str:

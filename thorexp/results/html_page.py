@@ -12,8 +12,8 @@ from thorexp.results.decision import decision_blocks
 from thorexp.results.entry import Entry, entries
 from thorexp.results.files import judged, named
 from thorexp.results.summary import Row
+from thorexp.secret import masked, shown_command
 from thorexp.sweepdir import SweepRecord
-from thorexp.tracking.view import masked
 
 
 def html_page(record: SweepRecord, table: Sequence[Row], heading: str, title: str) -> str:
@@ -23,7 +23,7 @@ def html_page(record: SweepRecord, table: Sequence[Row], heading: str, title: st
     points = tuple(_section(each, each.anchor, keys) for each in shown if each.anchor is not None)
     one_by_one = Section("Point by point", "point-by-point", points)
     began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(record.started_at))
-    lead = (title, f"Begun {began} by: python -m thorexp {masked(record.command)}")
+    lead = (title, f"Begun {began} by: python -m thorexp {shown_command(record.command)}")
     return document(f"Sweep {record.id}", lead, (*decision_blocks(shown, heading), one_by_one))
 
 
@@ -46,7 +46,7 @@ def _before(entry: Entry) -> Iterator[Block]:
     for path in [run_dir.path for run_dir in entry.finished[:1]] or entry.row.directories[:1]:
         yield Words((f"Its files: {path}",))
     for error in entry.row.errors:
-        yield Excerpt("Error", error)
+        yield Excerpt("Error", masked(error))
 
 
 def _first(entry: Entry, anchor: str, keys: Sequence[str]) -> tuple[Block, ...]:
@@ -55,4 +55,4 @@ def _first(entry: Entry, anchor: str, keys: Sequence[str]) -> tuple[Block, ...]:
     try:
         return point_section(entry.finished[0], entry.row.name, anchor, differences(entry.config, keys)).blocks
     except RecordError as damaged:
-        return (Excerpt("Error", str(damaged)),)
+        return (Excerpt("Error", masked(str(damaged))),)

@@ -32,10 +32,13 @@ def images(table: Sequence[Row], heading: str) -> dict[str, bytes]:
 
     matplotlib, which MLflow brings along, is imported here: it takes most of a second.
     """
+    from matplotlib import rc_context
+
     shown = [row for row in table if any(key in row.values for key, _ in BARS)][:SHOWN_POINTS]
     figure = frontier_figure(table, heading)
-    made = {} if figure is None else {FRONTIER_PNG: _png(_frontier(figure))}
-    return made | ({POINTS_PNG: _png(_points(shown, len(table)))} if shown else {})
+    with rc_context({"text.parse_math": False}):  # a "$" of a name is one
+        made = {} if figure is None else {FRONTIER_PNG: _png(_frontier(figure))}
+        return made | ({POINTS_PNG: _png(_points(shown, len(table)))} if shown else {})
 
 
 def _frontier(figure: Figure) -> "Canvas":
@@ -73,7 +76,7 @@ def _names(axes: "Axes", figure: Figure) -> None:
     named = (trace for trace in figure.data if trace["mode"] == "markers+text")
     places: dict[tuple[float, float], list[str]] = {}
     for x, y, name in (point for trace in named for point in zip(trace["x"], trace["y"], trace["text"], strict=True)):
-        places.setdefault((round(x, 1), round(y, 1)), []).append(unescape(name))
+        places.setdefault((round(x, 1), round(y, 1)), []).append(unescape(name.replace("<br>", "\n")))
     for place, names in places.items():
         words = "\n".join(names)
         axes.annotate(words, place, xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)

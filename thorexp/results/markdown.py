@@ -1,16 +1,15 @@
 """A sweep as Markdown, to paste into an issue or a blog: a compact table, then every report by model."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from thorexp.markdown_text import escaped, fenced, longest_ticks
 from thorexp.results.files import BEST, cells, give_or_take, judged, named, remarks, with_best
 from thorexp.results.page import piped
 from thorexp.results.reports import Report, Section, sections
 from thorexp.results.summary import Column, Row, columns_of
 from thorexp.results.whence import whence
-from thorexp.tracking.view import masked
-
-REPORTS = "## Reports of the benchmark"  # several words: a heading of one may name a model
+from thorexp.secret import masked, shown_command, shown_word
+from thorexp.tracking.sweep_note import REPORTS
 
 
 def markdown(table: Sequence[Row], title: str, command: str | None = None) -> str:
@@ -22,7 +21,7 @@ def markdown(table: Sequence[Row], title: str, command: str | None = None) -> st
     that `python -m thorexp.judge` reads them back.
     """
     told = sections(table)
-    parts = [[title], _whence(table, command), _table(table), _fenced(remarks(table))]
+    parts = [[title], _whence(table, command), _table(table), fenced(remarks(table))]
     if told:
         parts += [[REPORTS], *(part for section in told for part in _section(section))]
     return "\n\n".join("\n".join(part) for part in map(list, parts) if part) + "\n"
@@ -30,8 +29,8 @@ def markdown(table: Sequence[Row], title: str, command: str | None = None) -> st
 
 def _whence(table: Sequence[Row], command: str | None) -> Iterator[str]:
     if command is not None:
-        yield f"- command: {_code(f'python -m thorexp {masked(command)}')}"
-    yield from (f"- {word}: {_escaped(fact)}" for word, fact in whence(table).lines())
+        yield f"- command: {_code(f'python -m thorexp {shown_command(command)}')}"
+    yield from (f"- {word}: {escaped(fact)}" for word, fact in whence(table).lines())
 
 
 def _table(table: Sequence[Row]) -> Iterator[str]:
@@ -40,7 +39,7 @@ def _table(table: Sequence[Row]) -> Iterator[str]:
     yield piped(("---", *("---:" for _ in columns), "---"))
     for row, best_of in with_best(table):
         standing = judged(row, lambda verdict: verdict.words)
-        yield piped((_escaped(named(row.name, row)), *_cells(row, best_of, columns), standing))
+        yield piped((escaped(named(row.name, row)), *_cells(row, best_of, columns), standing))
 
 
 def _cells(row: Row, best_of: Mapping[str, float], columns: Sequence[Column]) -> Iterator[str]:
@@ -50,36 +49,19 @@ def _cells(row: Row, best_of: Mapping[str, float], columns: Sequence[Column]) ->
 
 def _section(section: Section) -> Iterator[Iterable[str]]:
     """A heading that `thorexp.measure.headings` reads as the model's name, whatever is behind it in brackets."""
-    marks = f" ({', '.join(section.marks)})" if section.marks else ""
-    yield [f"### {_escaped(f'{section.model}{marks}')}"]
+    marks = f" ({', '.join(map(shown_word, section.marks))})" if section.marks else ""
+    yield [f"### {escaped(f'{section.model}{marks}')}"]
     for report in section.reports:
-        yield [f"- {_escaped(_headline(report))}"]
-        yield _fenced(report.text.splitlines())
+        yield [f"- {escaped(_headline(report))}"]
+        yield fenced(report.text.splitlines())
 
 
 def _headline(report: Report) -> str:
     which = f"; of {report.runs} runs the median by output throughput" if report.runs > 1 else ""
-    return f"{report.load}: {report.asked}{which}"
-
-
-def _fenced(lines: Iterable[str]) -> list[str]:
-    """As it is laid out, whatever is in it; nothing of nothing."""
-    inside = list(lines)
-    fence = "`" * max(3, 1 + _longest_ticks("\n".join(inside)))
-    return [f"{fence}text", *inside, fence] if inside else []
+    return masked(f"{report.load}: {report.asked}{which}")
 
 
 def _code(text: str) -> str:
     """In a line of prose."""
-    ticks, words = "`" * (1 + _longest_ticks(text)), " ".join(text.split())
+    ticks, words = "`" * (1 + longest_ticks(text)), " ".join(text.split())
     return f"{ticks} {words} {ticks}" if "`" in text else f"{ticks}{words}{ticks}"
-
-
-def _longest_ticks(text: str) -> int:
-    return max((len(run) for run in re.findall("`+", text)), default=0)
-
-
-def _escaped(text: str) -> str:
-    """In one line, with what Markdown would read as a mark of its own as it is; a bar stays in its cell."""
-    plain = re.sub(r"([\\`*<|])", r"\\\1", " ".join(text.split()))
-    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", plain)

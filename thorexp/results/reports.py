@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from thorexp.errors import RecordError
 from thorexp.report import JUDGED, OURS
 from thorexp.results.summary import Row
 from thorexp.rundir import RECORD, REPORT, RESULT, RunDir
@@ -41,14 +43,15 @@ class Section:
 
 
 def sections(table: Sequence[Row]) -> tuple[Section, ...]:
-    """Of all rows that have a report, in the order of the table."""
+    """Of all rows that have a report and undamaged files, in the order of the table."""
     found: dict[tuple[str, tuple[str, ...]], list[Report]] = {}
     for row in table:
-        runs = [(run_dir, run_dir.read_json(RESULT)) for run_dir in map(RunDir, row.directories) if _is_told(run_dir)]
-        if runs:
-            run_dir, result = _median(runs)
-            place = _model(run_dir, result), _marks(row)
-            found.setdefault(place, []).append(_report(row, run_dir, result, len(runs)))
+        with suppress(RecordError):  # the sweep's page says what is wrong with it
+            runs = [(each, each.read_mapping(RESULT)) for each in map(RunDir, row.directories) if _is_told(each)]
+            if runs:
+                run_dir, result = _median(runs)
+                place = _model(run_dir, result), _marks(row)
+                found.setdefault(place, []).append(_report(row, run_dir, result, len(runs)))
     return tuple(Section(model, marks, tuple(sorted(own, key=_rank))) for (model, marks), own in found.items())
 
 

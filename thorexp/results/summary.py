@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
+from thorexp.errors import RecordError
 from thorexp.measure.grounds.steadiness import lengths_differ, repeats_disagree
 from thorexp.measure.stats import Agreement, agreement
-from thorexp.measure.verdict import Origin, Standing, Thresholds, Verdict, from_json, joined, verdict
+from thorexp.measure.verdict import Origin, Standing, Thresholds, Verdict, joined, verdict
 from thorexp.results.apart import apart, apart_in_columns, unshared
 from thorexp.rundir import RESULT, VERDICT, RunDir
 
-State = Literal["finished", "failed", "not run"]
+State = Literal["finished", "failed", "not run", "damaged"]
+WORST_FIRST: tuple[State, ...] = ("failed", "not run", "damaged", "finished")
 Load = tuple[int, int | None, int]  # requests, and the tokens planned, in and out
 
 
@@ -54,12 +57,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A point with its repeats. `values`: by the key of a column, absent where nothing was measured.
+    """A point with its repeats; damaged where the files of one cannot be read, which its errors say.
 
-    `short`: its name where the keys stand in the heading of a table. `verdict`: on its repeats, each and together;
-    absent where nothing was measured. `accept`: names of reasons that do not count. `answers`: of each load that was
-    answered to its last request the tokens of a mean answer. `words`: what was typed for it and not for all.
-    `stopped`: why a load of its repeats was ended early.
+    `values`: by the key of a column, absent where nothing was measured. `short`: its name where the keys stand in the
+    heading of a table. `verdict`: on its repeats, each and together; absent where nothing was measured. `accept`: names
+    of reasons that do not count. `answers`: of each load that was answered to its last request the tokens of a mean
+    answer. `words`: what was typed for it and not for all. `stopped`: why a load of its repeats was ended early.
     """
 
     name: str
@@ -157,8 +160,9 @@ def _answers(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Load, float
     for result in results:
         asked, ours = result.get("num_prompts"), result.get("thorexp") or {}
         inputs, outputs = ours.get("planned_input_tokens"), ours.get("planned_output_tokens")
-        if asked and result.get("completed") == asked and outputs is not None:
-            yield (asked, inputs, outputs), result["total_output_tokens"] / asked
+        answered = result.get("total_output_tokens")
+        if asked and result.get("completed") == asked and outputs is not None and answered is not None:
+            yield (asked, inputs, outputs), answered / asked
 
 
 def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,8 +171,11 @@ def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(words: Sequence[str], name: str, short: str, repeats: Sequence[Point]) -> Row:
-    finished = [p.directory for p in repeats if p.state == "finished" and p.directory is not None]
-    results = [RunDir(directory).read_json(RESULT) for directory in finished]
+    finished = [RunDir(p.directory) for p in repeats if p.state == "finished" and p.directory is not None]
+    damage = {run_dir: _damage(run_dir) for run_dir in finished}
+    read = [run_dir for run_dir, found in damage.items() if found is None]
+    unread = [str(found) for found in damage.values() if found is not None]
+    results = [run_dir.read_mapping(RESULT) for run_dir in read]
     figures = [_figures(result) for result in results]
     keys = [column.key for column in (*COLUMNS, GOODPUT)]
     measured = {key: [each[key] for each in figures if each.get(key) is not None] for key in keys}
@@ -178,11 +185,11 @@ def _row(words: Sequence[str], name: str, short: str, repeats: Sequence[Point]) 
     return Row(
         name=name,
         short=short,
-        state="failed" if "failed" in states else "not run" if "not run" in states else "finished",
+        state=next(state for state in WORST_FIRST if state in states or (state == "damaged" and unread)),
         values=values,
-        errors=tuple(dict.fromkeys(point.error for point in repeats if point.error is not None)),
+        errors=tuple(dict.fromkeys([*(point.error for point in repeats if point.error is not None), *unread])),
         directories=tuple(point.directory for point in repeats if point.directory is not None),
-        verdict=together([RunDir(directory) for directory in finished], values, believed),
+        verdict=together(read, values, believed),
         accept=() if believed is None else tuple(believed.accept),
         answers=tuple(_answers(results)),
         words=tuple(words),
@@ -190,19 +197,31 @@ def _row(words: Sequence[str], name: str, short: str, repeats: Sequence[Point]) 
     )
 
 
+def _damage(run_dir: RunDir) -> RecordError | None:
+    """Why a result or its verdict cannot be read; absent where they can."""
+    try:
+        run_dir.read_mapping(RESULT)
+        run_dir.verdict()
+    except RecordError as found:
+        return found
+    return None
+
+
 def together(repeats: Sequence[RunDir], values: Mapping[str, Agreement], believed: Thresholds | None) -> Verdict | None:
     """On repeats: what speaks against any of them, each kind at its worst, and that they disagree.
 
     A kind touches what it touches in any of them. What is accepted and how far repeats may differ is as `believed` now,
-    else as it was then. A simulated one makes all simulated. Absent without one, and where one has not been judged.
+    else as it was then; any, where an older verdict does not say how far. A simulated one makes all simulated. Absent
+    without one, and where one has not been judged.
     """
-    if not repeats or not all(run_dir.has(VERDICT) for run_dir in repeats):
+    found = [judged for run_dir in repeats if (judged := run_dir.verdict()) is not None]
+    if not repeats or len(found) < len(repeats):
         return None
-    judged = [run_dir.read_json(VERDICT) for run_dir in repeats]
-    then = judged[0]["thresholds"]
-    spread, accept = (then["spread"], then["accept"]) if believed is None else (believed.spread, believed.accept)
+    then = repeats[0].read_json(VERDICT).get("thresholds") or {}
+    spread, accept = (
+        (then.get("spread", inf), then.get("accept", ())) if believed is None else (believed.spread, believed.accept)
+    )
     disagree = repeats_disagree({key: value.spread for key, value in values.items()}, spread)
-    found = [from_json(each) for each in judged]
     reasons = [reason for each in found for reason in (*each.reasons, *each.accepted)]
     origin: Origin = next((each.origin for each in found if each.origin != "measured"), "measured")
     return verdict(joined([*reasons, *(() if disagree is None else (disagree,))]), accept, origin)

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from thorexp.errors import RecordError
 from thorexp.measure.verdict import Origin
 from thorexp.results.summary import Row, origins
 from thorexp.rundir import MACHINE, RECORD, Record, RunDir
@@ -43,14 +45,10 @@ class Whence:
 
 
 def whence(table: Sequence[Row]) -> Whence:
-    """Of the records of all rows; of rows beside a sweep, which have none, the origin alone."""
+    """Of the records of all rows that can be read; of rows beside a sweep, which have none, the origin alone."""
     there = origins(table)
-    run_dirs = [RunDir(directory) for row in table for directory in row.directories]
-    records = [run_dir.record() for run_dir in run_dirs if run_dir.has(RECORD)]
-    machines = [
-        run_dir.read_json(MACHINE) if run_dir.has(MACHINE) else {} for run_dir in run_dirs if run_dir.has(RECORD)
-    ]
-    pairs = list(zip(records, machines, strict=True))
+    pairs = list(_read(RunDir(directory) for row in table for directory in row.directories))
+    records, machines = [record for record, _ in pairs], [machine for _, machine in pairs]
     days = sorted(time.strftime("%Y-%m-%d", time.localtime(record.started_at)) for record in records)
     return Whence(
         origins=tuple(words for origin, words in ORIGINS.items() if origin in there),
@@ -59,6 +57,14 @@ def whence(table: Sequence[Row]) -> Whence:
         versions=_each(version for pair in pairs for version in _versions(*pair)),
         days=_each((*days[:1], *days[-1:])),
     )
+
+
+def _read(run_dirs: Iterable[RunDir]) -> Iterator[tuple[Record, Mapping[str, Any]]]:
+    """Each that has a record, with its machine."""
+    for run_dir in run_dirs:
+        with suppress(RecordError):  # the sweep's page says what is wrong with it
+            if run_dir.has(RECORD):
+                yield run_dir.record(), run_dir.read_mapping(MACHINE) if run_dir.has(MACHINE) else {}
 
 
 def _hardware(record: Record, machine: Mapping[str, Any]) -> str | None:

@@ -2,13 +2,13 @@
 
 import logging
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from thorexp import tracking
 from thorexp.config import TrackingConfig
-from thorexp.errors import TrackingError
+from thorexp.errors import ThorexpError, TrackingError
 from thorexp.places import mlflow_ui, places_of_sweep
 from thorexp.results.files import as_csv, text
 from thorexp.results.html_page import html_page
@@ -31,7 +31,8 @@ def keep_sweep(record: SweepRecord, points: Sequence[Point], beside: Sequence[Ro
     """Print the table, with what others published `beside`, and where its files are, and keep it in the sweep's
     directory with what a replay of tracking needs.
 
-    A sweep that was asked for more before keeps the files that show all of it.
+    A sweep that was asked for more before keeps the files that show all of it. The record is written before them, and
+    one that cannot be made is said, and not raised.
     """
     finished = sum(point.state == "finished" for point in points)
     failed = sum(point.state == "failed" for point in points)
@@ -41,18 +42,26 @@ def keep_sweep(record: SweepRecord, points: Sequence[Point], beside: Sequence[Ro
     simulated = "simulated: " if now.origin == "simulated" else ""
     title = f"{simulated}{finished} of {len(points)} jobs finished, {failed} failed: {record.directory}"
     print(shown := text(table, heading, title), end="", flush=True)
-    if len(points) == len(record.points):
-        kept = RunDir(record.directory)
-        kept.write_text(SUMMARY_TXT, shown)
-        kept.write_text(SUMMARY_CSV, as_csv(table))
-        kept.write_text(SUMMARY_MD, markdown(table, title, record.command))
-        kept.write_text(SWEEP_PAGE, html_page(record, table, heading, title))
-        for name, image in images(table, heading).items():
-            kept.write_bytes(name, image)
     now.write()
+    if len(points) == len(record.points):
+        _keep(record.directory, "the table as text", lambda: {SUMMARY_TXT: shown})
+        _keep(record.directory, "the table as CSV", lambda: {SUMMARY_CSV: as_csv(table)})
+        _keep(record.directory, "the summary", lambda: {SUMMARY_MD: markdown(table, title, record.command)})
+        _keep(record.directory, "the page", lambda: {SWEEP_PAGE: html_page(record, table, heading, title)})
+        _keep(record.directory, "the images", lambda: images(table, heading))
     for line in places_of_sweep(record.directory, SHOWN_FILES, Path.cwd()):
         print(line, flush=True)
     return now
+
+
+def _keep(directory: Path, what: str, made: Callable[[], Mapping[str, str | bytes]]) -> None:
+    """Files by their names; what cannot be made is missing, which does not fail the sweep."""
+    try:
+        for name, content in made().items():
+            RunDir(directory).write_bytes(name, content.encode() if isinstance(content, str) else content)
+    except (ThorexpError, OSError, ValueError, MemoryError) as failed:
+        words = str(failed) or type(failed).__name__
+        log.error("%s of the sweep could not be written; the same command again tries it again: %s", what, words)
 
 
 def how_to_go_on(record: SweepRecord) -> str:

@@ -20,6 +20,7 @@ from thorexp.progress import SweepState
 from thorexp.results.beside import baseline_rows
 from thorexp.results.summary import Point, Row
 from thorexp.rundir import RECORD, RunDir
+from thorexp.secret import shown_word
 from thorexp.session import SHOWN, take_board
 from thorexp.sweep.cooldown import cool_down
 from thorexp.sweep.directory import begin, command, directories_for, forget, fresh_directories, hold, unless_begun
@@ -166,7 +167,7 @@ class SweepLauncher(Launcher):
 
     def _run(self, job: ComposedJob, directory: Path) -> JobReturn:
         repeat = f" repeat {job.repeat + 1} of {job.sweep.repeats}" if job.sweep.repeats > 1 else ""
-        log.info("#%d%s %s", job.number, repeat, " ".join(job.overrides))
+        log.info("#%d%s %s", job.number, repeat, " ".join(map(shown_word, job.overrides)))
         with open_dict(job.tree):
             job.tree.hydra.sweep.dir = str(directory)
         result = run_job(

@@ -24,8 +24,8 @@ every key; params are only what was chosen or typed.
 - `output_throughput`: output tokens/s of all requests together
 
 What could not be measured is absent, never 0. `system/…` (System metrics) tells how machine, server and client did:
-power in W, energy in J, temperatures in °C, and each signal over time. `config/…` repeats numbers that were typed,
-`stages/…` has each stage of a load.
+power in W, energy in J, temperatures in °C, and each signal over time; `system/config.…` repeats numbers that were
+typed. `stages/…` has each stage of a load.
 
 **Filters**, for the search field above the runs:
 

@@ -13,8 +13,3 @@ def key_of(name: str) -> str:
 def cut(text: str, limit: int) -> str:
     """The text where it is short enough, else its beginning, so that one can see it."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def masked(text: str) -> str:
-    """The text, without the user and password of any URL in it."""
-    return re.sub(r"(\w://)[^/@\s]+@", r"\1***@", text)

@@ -22,8 +22,13 @@ class LoadInput:
     source: dict[str, Any]
 
 
-def load_input_of(plan: Mapping[str, Any], config: Mapping[str, Any]) -> LoadInput:
-    """Named by workload, lengths in tokens, where they are asked for, and load: `random 2048/128 high`."""
+def load_input_of(plan: Mapping[str, Any], config: Mapping[str, Any]) -> LoadInput | None:
+    """Named by workload, lengths in tokens, where they are asked for, and load: `random 2048/128 high`.
+
+    Absent of an older plan, which has no digest or no stages.
+    """
+    if "digest" not in plan or "stages" not in plan:
+        return None
     load, workload = config.get("load", {}), config.get("workload", {})
     requests = sum(len(stage["requests"]) for stage in plan["stages"])
     lengths = "/".join(typed(workload[key]) for key in ("input_len", "output_len") if workload.get(key) is not None)

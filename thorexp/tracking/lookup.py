@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from thorexp.errors import RecordError
 from thorexp.rundir import RECORD, RunDir
-from thorexp.tracking.limits import masked
 from thorexp.tracking.store import reading
 
 if TYPE_CHECKING:
@@ -18,25 +17,35 @@ T = TypeVar("T")
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def directories_of(name: str, uri: str, workshop: Path) -> tuple[Path, ...]:
-    """The run directories of a run, or of the jobs of a sweep's run, or of all jobs of an experiment.
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Where the records of what was named are. `single`: whether that was the run of one job."""
 
-    Where a record's own directory is gone, its copy in MLflow, brought below `workshop`. RecordError for a name that
-    the store does not know; TrackingError when it does not answer.
+    directories: tuple[Path, ...]
+    single: bool
+
+
+def jobs_of(name: str, uri: str, workshop: Path) -> Jobs | None:
+    """The job of a run, or the jobs of a sweep's run, or all of an experiment; absent where the store knows no such.
+
+    Where a record's own directory is gone, its copy in MLflow, brought below `workshop`. TrackingError when the store
+    does not answer.
     """
     with reading(uri) as client:
-        return tuple(_directory(client, run, workshop) for run in _jobs(client, name, uri))
+        run = _known(client.get_run, name) if RUN_ID.fullmatch(name) else None
+        found = _of_experiment(client, name) if run is None else _of_run(client, run)
+        if found is None:
+            return None
+        directories = tuple(_directory(client, each, workshop) for each in found)
+        return Jobs(directories, single=run is not None and not _is_sweep(run))
 
 
-def _jobs(client: "MlflowClient", name: str, uri: str) -> Iterator["Run"]:
-    if RUN_ID.fullmatch(name) and (run := _known(client.get_run, name)) is not None:
-        yield from _jobs_of_run(client, run)
-        return
+def _of_experiment(client: "MlflowClient", name: str) -> Iterator["Run"] | None:
     experiment = _known(client.get_experiment, name) if name.isdecimal() else None
     experiment = experiment or client.get_experiment_by_name(name)
     if experiment is None:
-        raise _unknown(name, uri)
-    yield from _found(client, str(experiment.experiment_id), "tags.`thorexp.kind` = 'job'")
+        return None
+    return _found(client, str(experiment.experiment_id), "tags.`thorexp.kind` = 'job'")
 
 
 def _known(ask: Callable[[str], T], name: str) -> T | None:
@@ -51,12 +60,15 @@ def _known(ask: Callable[[str], T], name: str) -> T | None:
         return None
 
 
-def _jobs_of_run(client: "MlflowClient", run: "Run") -> Iterator["Run"]:
-    if run.data.tags.get("thorexp.kind") != "sweep":
-        yield run
-        return
+def _of_run(client: "MlflowClient", run: "Run") -> Iterator["Run"]:
+    if not _is_sweep(run):
+        return iter([run])
     of_sweep = f"tags.`thorexp.kind` = 'job' AND tags.`thorexp.sweep` = '{run.data.tags['thorexp.id']}'"
-    yield from _found(client, str(run.info.experiment_id), of_sweep)
+    return _found(client, str(run.info.experiment_id), of_sweep)
+
+
+def _is_sweep(run: "Run") -> bool:
+    return bool(run.data.tags.get("thorexp.kind") == "sweep")
 
 
 def _found(client: "MlflowClient", experiment: str, condition: str) -> Iterator["Run"]:
@@ -79,12 +91,3 @@ def _directory(client: "MlflowClient", run: "Run", workshop: Path) -> Path:
     copy.mkdir(parents=True, exist_ok=True)
     client.download_artifacts(run.info.run_id, "", str(copy))
     return copy
-
-
-def _unknown(name: str, uri: str) -> RecordError:
-    return RecordError(
-        f"{name} is nothing that can be compared.",
-        ("store", masked(uri)),
-        ("says", "no run has this id, no experiment this id or name"),
-        ("try", "a run directory, a sweep's, an id out of MLflow (--uri), a file of results, or a baseline's name"),
-    )

@@ -37,16 +37,16 @@ _FIRST = "output_throughput"  # what MLflow draws, unasked, where runs are compa
 def metrics_of(result: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, float]:
     """The numbers of a result: vLLM's under its own names, those of machine, server and client under `system/`.
 
-    `stages/<name>/…`: of each stage. `config/…` repeats the numbers that were `asked`, since MLflow compares params as
-    strings only ("128" < "16"). `system/doubt`: the verdict as a number to sort by, 0 for VALID, 1 for SUSPECT, 2 for
-    INVALID. Absent values, infinities, NaN and lists have no metric.
+    `stages/<name>/…`: of each stage. `system/config.…` repeats the numbers that were `asked`, since MLflow compares
+    params as strings only ("128" < "16"). `system/doubt`: the verdict as a number to sort by, 0 for VALID, 1 for
+    SUSPECT, 2 for INVALID. Absent values, infinities, NaN and lists have no metric.
     """
     ours = result.get("thorexp") or {}
     first = {key: result[key] for key in (_FIRST,) if key in result}
     values = first | {key: value for key, value in result.items() if key not in _UNCHARTED}
     values |= {_named(key): value for key, value in flat({k: v for k, v in ours.items() if k != "stages"})}
     values |= dict(_of_stages(ours.get("stages") or {}))
-    values |= {f"config/{key}": value for key, value in asked.items()}
+    values |= {f"system/config.{key}": value for key, value in asked.items()}
     if (standing := _standing(str(ours.get("verdict", "")))) is not None:
         values["system/doubt"] = standing
     return {key_of(key): float(value) for key, value in values.items() if _is_finite(value)}

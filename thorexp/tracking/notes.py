@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from thorexp.markdown_text import escaped, fenced
 from thorexp.measure.verdict import Verdict
+from thorexp.secret import masked
 from thorexp.tracking.limits import TAG_CHARS, cut
 
-_ERROR_CHARS = 4000
+_ERROR_CHARS = 2500  # a third of what MLflow takes: a fence around backticks is as long as they are
 _LATENCIES = (("TTFT", "ttft"), ("TPOT", "tpot"), ("ITL", "itl"), ("E2EL", "e2el"))
 HOW = "How to read the numbers: the description of the experiment."
 
@@ -42,12 +44,12 @@ def _subject(tags: Mapping[str, str]) -> str:
 def _reasons(verdict: Verdict | None) -> Iterator[str]:
     for reason in () if verdict is None else verdict.reasons:
         about = f"**{reason.name}**, {reason.standing} about {', '.join(f'`{name}`' for name in reason.metrics)}"
-        yield f"{about}: {reason.evidence}; try: {reason.remedy}"
+        yield f"{about}: {escaped(masked(reason.evidence))}; try: {escaped(reason.remedy)}"
 
 
 def _failure(error: str | None) -> Iterator[str]:
     if error is not None:
-        yield f"```text\n{cut(error.strip(), _ERROR_CHARS)}\n```"
+        yield "\n".join(fenced(cut(masked(error).strip(), _ERROR_CHARS).splitlines()))
 
 
 def _throughput(result: Mapping[str, Any]) -> Iterator[str]:

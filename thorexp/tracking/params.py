@@ -1,18 +1,17 @@
 """What tells a job from others, as MLflow's params: few, so that a comparison shows what was varied."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from thorexp.flat import flat, typed
-from thorexp.tracking.limits import PARAM_CHARS, cut, key_of, masked
+from thorexp.secret import shown
+from thorexp.tracking.limits import PARAM_CHARS, cut, key_of
 
 _GROUPS = ("model", "quantization", "hardware", "load", "workload", "endpoint")
 _UNSAID = ("none", "default")  # options that choose nothing
 # How it is asked, watched, judged and kept: no part of what is measured.
 _PLUMBING = ("dry_run", "predict", "sweep", "tracking", "verdict", "metrics")
 _FILTERED_BY = ("load.num_prompts", "load.max_concurrency", "workload.input_len", "workload.output_len")
-_SECRET = re.compile(r"(^|\.)(env|headers)\..*(token|secret|passw|key|auth|cookie)", re.IGNORECASE)
 
 
 def params_of(
@@ -24,7 +23,7 @@ def params_of(
     """
     got = {f"engine.{arg['name']}": arg["value"] for arg in engine_args}
     values = dict(_chosen(config)) | asked_of(config, overrides) | got
-    return {key_of(key): cut(_shown(key, value), PARAM_CHARS) for key, value in values.items()}
+    return {key_of(key): cut(shown(key, typed(value)), PARAM_CHARS) for key, value in values.items()}
 
 
 def asked_of(config: Mapping[str, Any], overrides: Sequence[str] | None) -> dict[str, Any]:
@@ -62,7 +61,3 @@ def _is_option(name: str, word: str, config: Mapping[str, Any]) -> bool:
 
 def _below(name: str, leaves: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in leaves.items() if key == name or key.startswith(f"{name}.")}
-
-
-def _shown(key: str, value: Any) -> str:
-    return "***" if _SECRET.search(key) else masked(typed(value))

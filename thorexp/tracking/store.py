@@ -16,10 +16,10 @@ import psutil
 
 from thorexp.config import TrackingConfig
 from thorexp.errors import TrackingError
+from thorexp.secret import masked
 from thorexp.tracking.database import alone, database_of
 from thorexp.tracking.experiment import experiment_of
 from thorexp.tracking.fill import REVISION, fill
-from thorexp.tracking.limits import masked
 from thorexp.tracking.view import View
 
 if TYPE_CHECKING:

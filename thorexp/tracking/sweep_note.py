@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from thorexp.tracking.limits import TAG_CHARS, cut
 from thorexp.tracking.notes import HOW, looked_at
 
+REPORTS = "## Reports of the benchmark"  # the one heading of summary.md; several words, for one below may be a model
 RUN_ID = "{run_id}".ljust(32, "_")  # as long as the id that takes its place
 _LOOKED_AT = ("report.html", "summary.md", "summary.csv")
 _REMARK_CHARS = 1000
@@ -14,7 +15,7 @@ _REMARK_CHARS = 1000
 
 @dataclass(slots=True)
 class _Summary:
-    """The lines of summary.md before its first heading, by what they are; two lines of heads are the table's first."""
+    """The lines of summary.md before REPORTS, by what they are; two lines of heads are the table's first."""
 
     title: list[str] = field(default_factory=list)
     facts: list[str] = field(default_factory=list)
@@ -28,7 +29,7 @@ def note_of_sweep(summary: str, command: str, files: Sequence[str]) -> str:
     Within MLflow's limit: of a long table the first rows, which are the best, and of the remarks what is left room for.
     `command`: what was typed behind `python -m thorexp`, for a summary that does not say it.
     """
-    read = _read(re.split(r"^#+ ", summary, maxsplit=1, flags=re.MULTILINE)[0])
+    read = _read(summary)
     if command and not any(fact.startswith("- command") for fact in read.facts):
         read.facts.insert(0, f"- command: `python -m thorexp {command}`")
     title, plots, facts = "\n".join(read.title), list(_plots(files)), "\n".join(map(_folding, read.facts))
@@ -39,13 +40,15 @@ def note_of_sweep(summary: str, command: str, files: Sequence[str]) -> str:
     return _joined([title, table, *plots, cut("\n".join(map(_remark, read.remarks)), max(left, 0)), *end])
 
 
-def _read(head: str) -> _Summary:
+def _read(summary: str) -> _Summary:
     """Of a fenced part what is in it; it may be too wide for MLflow's page as it is."""
     read, fence = _Summary(), None
-    for line in head.strip().splitlines():
+    for line in summary.strip().splitlines():
         if fence is not None:
             fence = None if line == fence else fence
             read.remarks += [] if fence is None else [line]
+        elif line == REPORTS:
+            break
         elif found := re.match("```+", line):
             fence = found.group()
         else:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from thorexp.errors import RecordError
-from thorexp.machine.telemetry import read_telemetry
 from thorexp.measure.verdict import Verdict, from_json
 from thorexp.rundir import (
     CONFIG,
@@ -16,14 +15,13 @@ from thorexp.rundir import (
     PLAN,
     REPORT,
     RESULT,
-    TELEMETRY,
     VERDICT,
     Record,
     RunDir,
-    damaged,
 )
+from thorexp.secret import is_secret, masked, shown_command
 from thorexp.sweepdir import SweepRecord
-from thorexp.tracking.limits import TAG_CHARS, cut, key_of, masked
+from thorexp.tracking.limits import TAG_CHARS, cut, key_of
 from thorexp.tracking.load_input import LoadInput, load_input_of
 from thorexp.tracking.machine_tags import machine_tags
 from thorexp.tracking.metrics import Point, metrics_of, points_of
@@ -31,8 +29,6 @@ from thorexp.tracking.notes import note_of_job
 from thorexp.tracking.params import asked_of, params_of
 from thorexp.tracking.request_table import REQUEST_TABLE, request_table
 from thorexp.tracking.sweep_note import note_of_sweep
-
-__all__ = ["View", "masked", "view_of_job", "view_of_sweep"]
 
 _LOG_FILE_BYTES = 10_000_000
 
@@ -89,7 +85,7 @@ def view_of_job(run_dir: RunDir) -> View:
         end_ms=_ms(record.ended_at),
         tags=_tags(tags),
         params=params,
-        metrics=metrics_of(result, asked),
+        metrics=metrics_of(result, {key: value for key, value in asked.items() if not is_secret(key)}),
         artifacts=(where,),
         series=_series_of(record, run_dir),
         note=note_of_job(tags, result, verdict, record.error, files),
@@ -108,7 +104,7 @@ def view_of_sweep(sweep: SweepRecord) -> View:
         raise RecordError(
             "A sweep has not ended.",
             ("where", str(where)),
-            ("try", f"the same command again, which goes on where it stopped: {masked(sweep.command)}"),
+            ("try", f"the same command again, which goes on where it stopped: {shown_command(sweep.command)}"),
         )
     status = "failed" if sweep.failed else "finished"
     origin = {} if sweep.origin is None else {"origin": sweep.origin}
@@ -124,7 +120,8 @@ def view_of_sweep(sweep: SweepRecord) -> View:
         start_ms=_ms(sweep.started_at),
         end_ms=_ms(sweep.ended_at),
         tags=_tags(
-            {f"thorexp.{key}": value for key, value in (own | {"command": masked(sweep.command)}).items()} | origin
+            {f"thorexp.{key}": value for key, value in (own | {"command": shown_command(sweep.command)}).items()}
+            | origin
         ),
         params={},
         metrics={"system/finished_jobs": float(sweep.finished), "system/failed_jobs": float(sweep.failed)},
@@ -137,10 +134,7 @@ def _series_of(record: Record, run_dir: RunDir) -> tuple[Point, ...]:
     """None of a record that does not say when its monotonic clock was read."""
     if record.started_ns is None:
         return ()
-    try:
-        return points_of(read_telemetry(run_dir.path / TELEMETRY), record.started_at, record.started_ns)
-    except ValueError as broken:
-        raise damaged(run_dir.path / TELEMETRY, str(broken)) from None
+    return points_of(run_dir.telemetry(), record.started_at, record.started_ns)
 
 
 def _name_of(record: Record, asked: Iterable[str], params: Mapping[str, str]) -> str:
@@ -153,7 +147,7 @@ def _name_of(record: Record, asked: Iterable[str], params: Mapping[str, str]) ->
 
 
 def _tags_of(record: Record, verdict: Verdict | None) -> dict[str, str]:
-    headline = next(iter((record.error or "").strip().splitlines()), None)
+    headline = next(iter(masked(record.error or "").strip().splitlines()), None)
     values = {
         "kind": "job",
         "id": record.id,
@@ -179,7 +173,7 @@ def _tables(run_dir: RunDir, plan: Mapping[str, Any]) -> tuple[tuple[str, str], 
 
 def _note_of_sweep(sweep: SweepRecord, where: Path, files: Sequence[str]) -> str:
     summary = RunDir(where).read_text(_SUMMARY_MD) if _SUMMARY_MD in files else ""
-    return note_of_sweep(summary, masked(sweep.command), files)
+    return note_of_sweep(summary, shown_command(sweep.command), files)
 
 
 def _tags(values: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,132 @@
+"""What is not shown."""
+
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import thorexp
+from thorexp.compose import keys
+from thorexp.secret import is_secret, masked, shown, shown_command, shown_settings, shown_word
+
+# What is needed to go on, or is as the server had it.
+OURS = {"sweep.json", "record.json", "config.yaml", "multirun.yaml", "engine_args.json", "server.log"}
+TABLES = ("params", "tags", "experiment_tags", "metrics", "runs", "datasets")
+
+
+def files_that_tell(folder: Path, word: str) -> list[str]:
+    """Those of a sweep that hold it, but for OURS and Hydra's."""
+    there = [path for path in folder.rglob("*") if path.is_file() and ".hydra" not in path.parts]
+    return [path.name for path in there if path.name not in OURS and word.encode() in path.read_bytes()]
+
+
+def rows_of(store: Path) -> Iterator[tuple[object, ...]]:
+    """All that MLflow's database has of runs."""
+    with closing(sqlite3.connect(store)) as database:
+        for table in TABLES:
+            yield from database.execute(f"select * from {table}")
+
+
+def test_a_sweep_shows_no_secret(tmp_path: Path) -> None:
+    """On the terminal, in its pages and tables, and in MLflow: whether swept, shared, or within a URL."""
+    words = ("-m", "model=qwen3_32b_awq", "load=low", "load.num_prompts=2", "predict=true", "tracking=mlflow")
+    secrets = ("engine.api_key=sk-SECRET,sk-SECRET2", "+server.env.HF_TOKEN=tok-SECRET")
+    ran = thorexp(tmp_path, *words, *secrets, "server.base_url='http://ann:SECRET@a','http://ann:SECRET@b'")
+    assert (0, 4) == (ran.code, len(ran.run_dirs)), ran.err
+    said = list(rows_of(tmp_path / "mlruns" / "mlflow.db"))
+    assert "***" in str(said)
+    assert [] == [row for row in said if "SECRET" in str(row)]
+    assert "report.html" in files_that_tell(tmp_path / "outputs", "***")
+    assert [] == files_that_tell(tmp_path / "outputs", "SECRET")
+    assert ("", "") == tuple(
+        "\n".join(line for line in out.splitlines() if "SECRET" in line) for out in (ran.out, ran.err)
+    )
+
+
+def test_no_key_of_the_config_is_a_secrets() -> None:
+    """Of prompt_token_ids, num_key_value_heads and the name of a variable, api_key_env, nothing is hidden."""
+    known = tuple(keys())
+    assert {"model.prompt_token_ids", "endpoint.api_key_env"} <= set(known)
+    assert [] == [key for key in known if is_secret(key)]
+
+
+def test_of_vllms_flags_two_hold_secrets() -> None:
+    """Its tokenizer and its budgets of tokens are none; to allow credentials is a switch, whose values are shown."""
+    told = files("thorexp.serve").joinpath("vllm_0_32_flags.txt").read_text(encoding="utf-8").split()
+    args = {word.removeprefix("--").replace("-", "_") for word in told if word.startswith("--")}
+    assert {"max_num_batched_tokens", "tokenizer"} <= args
+    switches = {"allow_credentials", "no_allow_credentials"}
+    assert {"api_key", "hf_token", *switches} == {arg for arg in args if is_secret(f"engine.{arg}")}
+    assert {"true"} == {shown(f"engine.{arg}", "true") for arg in switches}
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("engine.api_key=sk", "engine.api_key=***"),
+        ("engine.api_key=a,b", "engine.api_key=***"),
+        ("~engine.api_key=sk", "~engine.api_key=***"),
+        ("+server.env.HF_TOKEN=tok", "+server.env.HF_TOKEN=***"),
+        ("++endpoint.headers.X-Api-Key=k", "++endpoint.headers.X-Api-Key=***"),
+        ("server.env={HF_TOKEN:a b,A:b},{HF_TOKEN:'a,b'}", "server.env={HF_TOKEN:***,A:b},{HF_TOKEN:***}"),
+        ("server={env:{MY_KEYS:a,B:c},port:1}", "server={env:{MY_KEYS:***,B:c},port:1}"),
+        ('engine.x={"api_key": ["a", "b"], "c": 1}', 'engine.x={"api_key": ***, "c": 1}'),
+        ("server.command='vllm serve --api-key sk -x'", "server.command='vllm serve --api-key *** -x'"),
+        ("server.base_url=http://ann:pw@thor:1/v1", "server.base_url=http://***@thor:1/v1"),
+        ("server.base_url='http://ann:p@w@thor'", "server.base_url='http://***@thor'"),
+        (r"server.base_url=http\://ann\:pw@thor\:1", r"server.base_url=http\://***@thor\:1"),
+    ],
+)
+def test_a_word_shows_its_key_and_no_secret(word: str, told: str) -> None:
+    """Of a mapping those in it; of a URL, also as Hydra writes it, the user too."""
+    assert told == shown_word(word)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "load=high",
+        "engine.max_num_batched_tokens=512",
+        "engine.tokenizer=a/b",
+        "server.env={TOKENIZERS_PARALLELISM:x}",
+        "engine.hf_token=true",
+        "engine.api_key=null",
+        "~engine.api_key",
+        "endpoint.headers.X-Author=ann",
+        "server.base_url=http://thor:8000",
+        "endpoint.extra_body={a:[1,2],b:{c:d}}",
+    ],
+)
+def test_a_word_without_a_secret_stays(word: str) -> None:
+    """Neither does a value hide that is none."""
+    assert word == shown_word(word)
+
+
+def test_a_command_can_be_read_word_by_word() -> None:
+    """Quoted as a shell needs it, and not for what stands for a secret."""
+    typed = shlex.join(["-m", "load=high,low", "engine.api_key=a b", "x=a b", "server.env={A: b, HF_TOKEN: tok}"])
+    assert "-m load=high,low engine.api_key=*** 'x=a b' 'server.env={A: b, HF_TOKEN: ***}'" == shown_command(typed)
+
+
+def test_settings_are_told_by_their_keys() -> None:
+    """A secret that is not set is no secret."""
+    settings = {"engine.api_key": "sk", "engine.hf_token": "null", "server.base_url": "http://a:b@thor", "load": "high"}
+    told = {"engine.api_key": "***", "engine.hf_token": "null", "server.base_url": "http://***@thor", "load": "high"}
+    assert told == shown_settings(settings)
+
+
+def test_a_text_that_quotes_a_config_shows_no_secret() -> None:
+    """As vLLM's log does; prose about tokens is prose."""
+    text = "non-default args: {'api_key': ['sk'], 'model': 'a'}; engine.api_key=b, http://h?token=c d; a token: 5 ms"
+    told = "non-default args: {'api_key': ***, 'model': 'a'}; engine.api_key=***, http://h?token=*** d; a token: 5 ms"
+    assert told == masked(text)
+
+
+def test_what_is_hidden_stays_as_it_is() -> None:
+    """A text may be shown through several hands."""
+    text = "engine.api_key=***, http://***@thor, {'api_key': ***}"
+    assert text == masked(text)
