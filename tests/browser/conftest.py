@@ -40,9 +40,12 @@ class Opened:
         return box
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium; without one these tests are skipped, or fail where REQUIRED is set."""
+    """Chromium; without one these tests are skipped, or fail where REQUIRED is set.
+
+    Of a module: while Playwright runs, its event loop does, and no other test could have one.
+    """
     path = chromium()
     if path is None:
         lacking = f"none of {', '.join(NAMES)} is installed"

@@ -140,13 +140,13 @@ def test_the_difference_of_a_comparison_is_what_was_varied(compared: Seen) -> No
     expect(table).to_contain_text("load")
 
 
-def test_charts_begin_with_what_was_typed_and_the_results(browser: Browser, ui: Ui) -> None:
-    """Machine, server and client come behind them, in MLflow's own section."""
+def test_charts_begin_with_the_results(browser: Browser, ui: Ui) -> None:
+    """What was typed, machine, server and client come behind them, in MLflow's own section."""
     page = ui.page(browser, "runs?compareRunsMode=CHART")
     page.tab.wait_for_selector("svg.main-svg")
     page.tab.get_by_text("System metrics").last.wait_for(state="attached")
     heads = re.findall(r"^(.+)\s+\(\d+\)$", page.tab.inner_text("body"), re.MULTILINE)
-    assert ["config", "Model metrics", "System metrics"] == heads
+    assert ["Model metrics", "System metrics"] == heads
     assert [] == page.thrown
     page.tab.close()
 

@@ -185,8 +185,8 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str
 def test_two_published_results_have_the_ratio_of_their_reports(capsys: pytest.CaptureFixture[str]) -> None:
     """As one divides them by hand."""
     code, out, _ = said([TABLE, "load=high"], capsys)
-    (line,) = (line for line in out.splitlines() if line.startswith("│model=qwen3_30b_a3b "))
-    cells = [float(cell) for cell in line.strip("│").split("│")[1:]]
+    (line,) = (line for line in out.splitlines() if line.startswith("│qwen3_30b_a3b "))
+    cells = [float(cell.strip().rstrip("?")) for cell in line.strip("│").split("│")[1:]]
     printed = (70.74 / 27.06, 1486.42 / 6419.03, 4474.52 / 19086.70, 96.12 / 238.28, 130.45 / 295.35, 77.16 / 92.45)
     assert 0 == code
     assert pytest.approx((*printed, 728.40 / 3155.36), abs=0.001) == tuple(cells)
@@ -233,8 +233,8 @@ def test_two_sweeps_are_held_against_each_other_point_by_point(
                     tmp_path / sweep / f"{load}{repeat}", sweep=sweep, overrides=(f"load={load}",), numbers=numbers
                 )
     _, out, _ = said([str(tmp_path / "monday"), str(tmp_path / "tuesday")], capsys)
-    cells = [line.strip("│").split("│")[:2] for line in out.splitlines() if line.startswith("│load=")]
-    assert [["load=high", "2.000+"], ["load=low", "1.000="]] == [[cell.strip() for cell in row] for row in cells]
+    cells = [line.strip("│").split("│")[:2] for line in out.splitlines() if line.startswith(("│high", "│low"))]
+    assert [["high", "2.000+"], ["low", "1.000="]] == [[cell.strip() for cell in row] for row in cells]
 
 
 def test_a_choice_that_no_point_meets_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
