@@ -143,7 +143,7 @@ def test_a_record_is_named_and_shown_as_imported(page: dict[str, RunDir]) -> Non
     """In MLflow, with its metrics by vLLM's names and its load as a number."""
     view = view_of_job(page["qwen3_32b_awq_8"])
     assert ("imported qwen3_32b_awq high", "FINISHED") == (view.name, view.status)
-    assert (6419.03, 8.0) == (view.metrics["median_ttft_ms"], view.metrics["config/load.max_concurrency"])
+    assert (6419.03, 8.0) == (view.metrics["median_ttft_ms"], view.metrics["system/config.load.max_concurrency"])
 
 
 def test_a_record_ends_when_its_result_says(tmp_path: Path) -> None:
