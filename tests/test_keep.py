@@ -12,7 +12,8 @@ from tests.test_compose import a_tree
 from thorexp import rundir
 from thorexp.cold import Metrics
 from thorexp.compose import job_config
-from thorexp.keep import Measurement, keep_page, keep_result, tags, verdict_tags
+from thorexp.job_page import keep_page
+from thorexp.keep import Measurement, keep_result, tags, verdict_tags
 from thorexp.machine.identity import identity
 from thorexp.machine.state import MachineState
 from thorexp.measure.metrics import Slo, Summary, summarize

@@ -1,6 +1,8 @@
 """Published tables to compare with, read and judged."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -37,7 +39,10 @@ def baseline_results(baseline: BaselineConfig) -> tuple[Judged, ...]:
     ours = conf_dir() / FOLDER / baseline.file
     file = ours if ours.is_file() else Path(baseline.file)
     typed = [] if baseline.hardware is None else [f"hardware={baseline.hardware}"]
-    results = read(file)
-    for values in results:
-        check_measured(values, file)
-    return tuple(imported(judge_one(values, [*load_words(values), *typed], file)) for values in results)
+    return tuple(judged_import(values, typed, file) for values in read(file))
+
+
+def judged_import(values: Mapping[str, Any], typed: Sequence[str], source: Path) -> Judged:
+    """A result of others, judged under the load that it says it had; RecordError for what was not measured."""
+    check_measured(values, source)
+    return imported(judge_one(values, [*load_words(values), *typed], source))

@@ -24,12 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from thorexp import rundir, tracking
+from thorexp.baseline import judged_import
 from thorexp.errors import RecordError, ThorexpError
 from thorexp.judge import heading, show, table, told_usage, words_of
-from thorexp.published import SAVED, Judged, check_measured, imported, judge_one, read
+from thorexp.published import SAVED, Judged, read
 from thorexp.report import Extra, Result, as_json, render
 from thorexp.rundir import Record, RunDir
-from thorexp.said_load import load_words, number, prompts, rate
+from thorexp.said_load import number, prompts, rate
 
 ROOT = Path("outputs") / "imported"
 # Only where the result says so itself.
@@ -71,8 +72,7 @@ def imports(source: Path, typed: Sequence[str]) -> Iterator[Imported]:
         raise RecordError("A directory cannot be imported.", ("where", str(source)), ("try", remedy))
     seen: Counter[str] = Counter()
     for values in read(source):
-        check_measured(values, source)
-        judged = imported(judge_one(values, [*load_words(values), *typed], source))
+        judged = judged_import(values, typed, source)
         content = _digest(source.name, *_chosen(judged).values(), values)
         yield Imported(_digest(content, seen[content]), source, values, judged)
         seen[content] += 1

@@ -11,7 +11,8 @@ from thorexp import rundir
 from thorexp.asking import headers_of
 from thorexp.config import Weights
 from thorexp.errors import LoadError, ServerError, ThorexpError
-from thorexp.keep import keep_page, keep_result, tags, verdict_tags
+from thorexp.job_page import keep_page
+from thorexp.keep import keep_result, tags, verdict_tags
 from thorexp.playing import keep_plan, measure
 from thorexp.prediction import predicted
 from thorexp.prepare import PROBE_LEN, PreparedJob

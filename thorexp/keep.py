@@ -1,17 +1,13 @@
 """A measurement becomes the files of its run directory."""
 
-import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from thorexp import rundir
 from thorexp.config import JobConfig
-from thorexp.errors import ThorexpError
 from thorexp.found import SEVERAL_TOKENS
-from thorexp.html.document import document
-from thorexp.html.point import point_section
 from thorexp.kernels import kernels_of
 from thorexp.left import Left
 from thorexp.machine.identity import identity
@@ -26,8 +22,6 @@ from thorexp.serve.server import Endpoint
 from thorexp.simulation import is_simulated
 from thorexp.trust import Trust, trust
 from thorexp.watching import gpus_of
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +52,6 @@ def keep_result(job: PreparedJob, endpoint: Endpoint, measured: Measurement, run
     run_dir.write_json(rundir.RESULT, as_json(result))
     run_dir.write_text(rundir.REPORT, render(result))
     return backed.verdict
-
-
-def keep_page(config: JobConfig, run_dir: RunDir) -> None:
-    """Write the job as a page, of what its run directory holds: after its other files, but for record.json.
-
-    Without a page a job is whole: that it cannot be drawn is said, and not raised.
-    """
-    try:
-        run_dir.write_text(rundir.PAGE, _page(config, run_dir))
-    except (ThorexpError, OSError, ValueError, MemoryError) as undrawn:
-        log.warning(
-            "%s could not be written: %s\nNothing has to be measured again: %s beside it has the numbers.",
-            run_dir.path / rundir.PAGE,
-            str(undrawn) or type(undrawn).__name__,
-            rundir.RESULT,
-        )
-
-
-def _page(config: JobConfig, run_dir: RunDir) -> str:
-    title = f"{config.model.name} {config.load.name} on {config.hardware.name}"
-    lead = (f"{config.model.repository} on {config.hardware.description}.",)
-    section = replace(point_section(run_dir, "The job", "job", {}), folded=False)
-    return document(title, lead, (section,))
 
 
 def _machine(job: PreparedJob, endpoint: Endpoint, left: Left) -> dict[str, Any]:

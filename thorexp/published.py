@@ -31,11 +31,11 @@ from thorexp.measure.limits import (
 from thorexp.measure.metrics import Summary
 from thorexp.measure.published import summary_of
 from thorexp.measure.stats import Distribution
-from thorexp.measure.verdict import Reason, Verdict, from_json, joined, verdict
+from thorexp.measure.verdict import Reason, Verdict, joined, verdict
 from thorexp.prepare import resolve_engine_args
 from thorexp.report import COUNTS, FOREIGN, LATENCIES, parse
 from thorexp.rooflines import roofline
-from thorexp.rundir import CONFIG, RESULT, VERDICT, RunDir, damaged
+from thorexp.rundir import CONFIG, RESULT, RunDir
 
 SAVED = (
     "what `vllm bench serve` prints, whole, or what it saves with --save-result; JSON of GuideLLM, AIPerf or GenAI-Perf"
@@ -153,13 +153,8 @@ def imported(judged: Judged) -> Judged:
 
 def _recorded(run_dir: RunDir | None) -> tuple[Reason, ...]:
     """What spoke against a result of thorexp's own when it was measured, with all that nobody publishes."""
-    if run_dir is None or not run_dir.has(VERDICT):
-        return ()
-    values = run_dir.read_json(VERDICT)
-    try:
-        return verdict(from_json(values).reasons).reasons
-    except (KeyError, TypeError, ValueError) as wrong:
-        raise damaged(run_dir.path / VERDICT, repr(wrong)) from None
+    found = None if run_dir is None else run_dir.verdict()
+    return () if found is None else verdict(found.reasons).reasons
 
 
 def _summary(values: Mapping[str, Any], config: JobConfig, path: Path) -> Summary:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from thorexp.measure.metrics import Summary
 from thorexp.measure.plan import json_number
-from thorexp.measure.stats import Distribution, percentile_word
+from thorexp.measure.stats import Distribution
 from thorexp.measure.verdict import Origin, Reason, Verdict
 
 Scalar: TypeAlias = float | int | str | None
@@ -150,7 +150,7 @@ def as_json(result: Result) -> dict[str, Any]:
     }
     statistics = {}
     for section, sample in _latencies(result):
-        for word, value in _statistics(sample):
+        for word, value in sample.statistics:
             statistics[f"{word}_{section.key}_ms"] = value
     return {
         **head,
@@ -220,17 +220,8 @@ def _latencies(result: Result) -> Iterator[tuple[_Section, Distribution]]:
             yield section, sample
 
 
-def _statistics(sample: Distribution) -> Iterator[tuple[str, float]]:
-    yield "mean", sample.mean
-    yield "median", sample.median
-    if sample.std is not None:
-        yield "std", sample.std
-    for p, value in sample.percentiles:
-        yield percentile_word(p), value
-
-
 def _rows(sample: Distribution) -> Iterator[tuple[str, float]]:
-    return ((word.capitalize(), value) for word, value in _statistics(sample) if word != "std")
+    return ((word.capitalize(), value) for word, value in sample.statistics if word != "std")
 
 
 def _line(label: str, value: float | str) -> str:

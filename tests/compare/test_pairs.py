@@ -7,10 +7,10 @@ import pytest
 
 from tests.compare.makers import FASTER, RATE, SLOWER, TTFT, a_pair, a_point, faster, met, slower, some_requests
 from tests.sweep.makers import CACHED, FEW
-from thorexp.compare.pairs import Pair, against, named, pair, standing
+from thorexp.compare.pairs import Pair, against, named, pair
 from thorexp.measure.ratios import Side
 from thorexp.measure.records import RequestRecord
-from thorexp.measure.verdict import Verdict
+from thorexp.measure.verdict import Verdict, standing_of
 from thorexp.rundir import RunDir
 
 OURS = (RunDir(Path("outputs/a")),)
@@ -125,7 +125,7 @@ def test_an_invalid_number_leaves_the_others_ranked() -> None:
 
 def test_what_nobody_judged_is_suspect() -> None:
     """Whatever its number."""
-    assert "SUSPECT" == standing(None, TTFT)
+    assert "SUSPECT" == standing_of(None, TTFT)
 
 
 def test_requests_of_one_plan_are_held_against_themselves() -> None:

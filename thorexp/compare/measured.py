@@ -52,7 +52,7 @@ def measured(repeats: Sequence[RunDir]) -> Measured:
 
 def _measured(repeats: Sequence[RunDir]) -> Measured:
     first, record = repeats[0], repeats[0].record()
-    results = [run_dir.read_json(RESULT) for run_dir in repeats]
+    results = [run_dir.read_mapping(RESULT) for run_dir in repeats]
     config = first.config() if first.has(CONFIG) else {}
     numbers = tuple(dict(_numbers(result)) for result in results)
     conditions, words = conditions_of(repeats, results), words_of(record)

@@ -8,7 +8,7 @@ from thorexp.compare.conditions import PLAN
 from thorexp.compare.differences import Difference, set_otherwise, unlike
 from thorexp.compare.measured import NAMED, Measured
 from thorexp.measure.ratios import Effect, Ratio, ratios
-from thorexp.measure.verdict import Standing, Verdict
+from thorexp.measure.verdict import standing_of
 from thorexp.secret import shown
 
 
@@ -30,13 +30,8 @@ class Pair:
 
     def effect(self, ratio: Ratio) -> "Effect | Literal['not ranked']":
         """Of one of its numbers; not ranked where they were not measured alike, and what is INVALID."""
-        standings = {standing(self.first.verdict, ratio.key), standing(self.second.verdict, ratio.key)}
+        standings = {standing_of(self.first.verdict, ratio.key), standing_of(self.second.verdict, ratio.key)}
         return "not ranked" if self.unlike or "INVALID" in standings else ratio.effect
-
-
-def standing(verdict: Verdict | None, key: str) -> Standing:
-    """Of one number; SUSPECT where nobody judged."""
-    return "SUSPECT" if verdict is None else verdict.of(key)
 
 
 def pair(first: Measured, second: Measured, keys: Sequence[str]) -> Pair:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from thorexp.baseline import baseline_results, names, shipped
+from thorexp.baseline import baseline_results, judged_import, names, shipped
 from thorexp.compare.measured import Measured, measured, published, words_of
 from thorexp.errors import RecordError
-from thorexp.published import check_measured, imported, judge_one, read
+from thorexp.published import read
 from thorexp.rundir import RECORD, RunDir, find_run_dirs
-from thorexp.said_load import load_words
 from thorexp.secret import masked
 from thorexp.tracking.lookup import jobs_of
 
@@ -55,7 +54,7 @@ def source_of(word: str, uri: str, workshop: Path) -> Source:
     if found:
         return _of_jobs(found, word, single=RunDir(path).has(RECORD))
     if path.is_file():
-        return _of_others(word, [_of_file(values, path) for values in read(path)])
+        return _of_others(word, [published(judged_import(values, (), path), str(path)) for values in read(path)])
     if word in names():
         return _of_others(word, [published(judged, word) for judged in baseline_results(shipped(word))])
     jobs = None if len(path.parts) > 1 and path.exists() else jobs_of(word, uri, workshop)
@@ -83,11 +82,6 @@ def _chosen(points: Sequence[Point], conditions: Mapping[str, str]) -> tuple[Poi
 
 def _of_others(word: str, points: Sequence[Measured]) -> Source:
     return Source(word, tuple(points), single=len(points) == 1)
-
-
-def _of_file(values: Mapping[str, Any], path: Path) -> Measured:
-    check_measured(values, path)
-    return published(imported(judge_one(values, [*load_words(values)], path)), str(path))
 
 
 def _of_jobs(found: Sequence[RunDir], word: str, single: bool) -> Source:

@@ -7,10 +7,10 @@ from rich.text import Text
 
 from thorexp.compare.differences import Difference
 from thorexp.compare.measured import Measured
-from thorexp.compare.pairs import Pair, against, standing
+from thorexp.compare.pairs import Pair, against
 from thorexp.markdown_text import escaped, fenced
 from thorexp.measure.resampling import RESAMPLES
-from thorexp.measure.verdict import MARKS
+from thorexp.measure.verdict import MARKS, standing_of
 from thorexp.results.page import page, piped
 from thorexp.results.summary import COLUMNS
 
@@ -184,4 +184,4 @@ def _number(value: float) -> str:
 
 def _marks(point: Measured, key: str) -> str:
     simulated = "~" if point.verdict is not None and point.verdict.origin == "simulated" else ""
-    return f"{simulated}{MARKS[standing(point.verdict, key)]}"
+    return f"{simulated}{MARKS[standing_of(point.verdict, key)]}"

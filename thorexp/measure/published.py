@@ -76,12 +76,7 @@ def figures_of(summary: Summary) -> dict[str, float]:
         f"{word}_{name}_ms": value
         for name, sample in samples.items()
         if sample is not None
-        for word, value in (
-            ("mean", sample.mean),
-            ("median", sample.median),
-            ("std", sample.std),
-            *((percentile_word(p), value) for p, value in sample.percentiles),
-        )
+        for word, value in sample.statistics
     }
     return {key: value for key, value in (rates | latencies).items() if value is not None}
 

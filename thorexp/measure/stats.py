@@ -23,6 +23,13 @@ class Distribution:
     percentiles: tuple[tuple[float, float], ...]
 
     @property
+    def statistics(self) -> tuple[tuple[str, float], ...]:
+        """What is known of it, by vLLM's words: mean, median, std, p99."""
+        std = () if self.std is None else (("std", self.std),)
+        marks = ((percentile_word(p), value) for p, value in self.percentiles)
+        return (("mean", self.mean), ("median", self.median), *std, *marks)
+
+    @property
     def unsupported(self) -> tuple[float, ...]:
         """Those of its percentiles that a sample of this count does not support, in its order."""
         return tuple(p for p, _ in self.percentiles if not supports(self.count, p))

@@ -102,6 +102,11 @@ def verdict(reasons: Iterable[Reason], accept: Iterable[str] = (), origin: Origi
     )
 
 
+def standing_of(found: Verdict | None, key: str) -> Standing:
+    """Of one number of a result, by its key; SUSPECT where nobody judged it."""
+    return "SUSPECT" if found is None else found.of(key)
+
+
 def joined(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     """Each name once, the worst first: at its worst, or the first of equals, and about all that any of it is about."""
     kinds: dict[str, Reason] = {}
@@ -112,7 +117,7 @@ def joined(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 
 def from_json(values: Mapping[str, Any]) -> Verdict:
-    """What `as_json` wrote; measured where it says no origin."""
+    """What `as_json` wrote; measured where it says no origin, KeyError for a word that is no standing or no origin."""
     reasons, accepted = (tuple(map(_reason, values[kind])) for kind in ("reasons", "accepted"))
     return Verdict(reasons, accepted, origin_of(values))
 
@@ -126,6 +131,8 @@ def origin_of(values: Mapping[str, Any]) -> Origin:
 
 
 def _reason(values: Mapping[str, Any]) -> Reason:
+    if values["standing"] not in WORSE:
+        raise KeyError(values["standing"])
     return Reason(**{**values, "metrics": tuple(values["metrics"])})
 
 

@@ -4,9 +4,8 @@ from collections.abc import Collection
 
 from thorexp.baseline import baseline_results
 from thorexp.config import BaselineConfig
-from thorexp.measure.metrics import Summary
 from thorexp.measure.published import figures_of
-from thorexp.measure.stats import Agreement, agreement
+from thorexp.measure.stats import agreement
 from thorexp.published import Judged
 from thorexp.results.summary import COLUMNS, Row
 
@@ -18,18 +17,15 @@ def baseline_rows(baseline: BaselineConfig, models: Collection[str]) -> tuple[Ro
 
 
 def _row(result: Judged, baseline: str) -> Row:
+    figures = figures_of(result.summary)
+    values = {column.key: agreement([figures[column.key]]) for column in COLUMNS if column.key in figures}
     named = f"{baseline}: {result.name}, {result.at_once} at once"
     return Row(
         name=named,
         short=named,
         state="finished",
-        values={column.key: each for column in COLUMNS if (each := _agreement(result.summary, column.key)) is not None},
+        values={key: value for key, value in values.items() if value is not None},
         errors=(),
         directories=(),
         verdict=result.verdict,
     )
-
-
-def _agreement(summary: Summary, key: str) -> Agreement | None:
-    value = figures_of(summary).get(key)
-    return None if value is None else agreement([value])

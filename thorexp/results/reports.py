@@ -10,8 +10,8 @@ from thorexp.errors import RecordError
 from thorexp.report import JUDGED, OURS
 from thorexp.results.summary import Row
 from thorexp.rundir import RECORD, REPORT, RESULT, RunDir
+from thorexp.said_load import LOADS
 
-LOADS = ("high", "low")  # of the published table, before all others
 # What a sweep varies of what is asked of a server; all else is of the server itself.
 OF_LOADS = ("load", "workload")
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from thorexp.errors import RecordError
 from thorexp.measure.grounds.steadiness import lengths_differ, repeats_disagree
 from thorexp.measure.stats import Agreement, agreement
-from thorexp.measure.verdict import Origin, Standing, Thresholds, Verdict, joined, verdict
+from thorexp.measure.verdict import Origin, Standing, Thresholds, Verdict, joined, standing_of, verdict
 from thorexp.results.apart import apart, apart_in_columns, unshared
 from thorexp.rundir import RESULT, VERDICT, RunDir
 
@@ -89,7 +89,7 @@ class Row:
 
     def standing_of(self, key: str) -> Standing:
         """Of one of its values; SUSPECT where nobody judged."""
-        return "SUSPECT" if self.verdict is None else self.verdict.of(key)
+        return standing_of(self.verdict, key)
 
 
 def rows(points: Sequence[Point], beside: Sequence[Row] = ()) -> tuple[str, tuple[Row, ...]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from thorexp.errors import RecordError
-from thorexp.measure.verdict import Verdict, from_json
+from thorexp.measure.verdict import Verdict
 from thorexp.rundir import (
     CONFIG,
     ENGINE_ARGS,
@@ -15,7 +15,6 @@ from thorexp.rundir import (
     PLAN,
     REPORT,
     RESULT,
-    VERDICT,
     Record,
     RunDir,
 )
@@ -69,7 +68,7 @@ def view_of_job(run_dir: RunDir) -> View:
     record = run_dir.record()
     config = run_dir.config() if run_dir.has(CONFIG) else {}
     engine_args, result, machine, plan = (_json(run_dir, name) for name in (ENGINE_ARGS, RESULT, MACHINE, PLAN))
-    verdict = from_json(judged) if (judged := _json(run_dir, VERDICT)) else None
+    verdict = run_dir.verdict()
     where = run_dir.path.absolute()
     tables = _tables(run_dir, plan)
     tags = record.tags | machine_tags(machine) | _tags_of(record, verdict) | {"thorexp.run_dir": str(where)}
