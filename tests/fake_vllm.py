@@ -10,6 +10,12 @@ start that makes it dies for lack of memory); `only_model` (the rest holds only 
 SIGTERM); `token_delay_s`; `says` (what each token of an answer reads, run together); `log_lines` (printed before all
 else); `preemptions` and `queue_time_s` (of each request) and `kv_cache_usage` (at any time), as /metrics tells them.
 
+Of a server that is somebody else's: `require_key` (whatever is asked without it as its bearer is answered 401, and the
+wrong one is quoted); `lacks` (paths that are answered 404); `busy` (paths that are answered 503); `below` (a path
+before all others); `card` (of its model in /v1/models) and `other_models` (more cards, before it); `cache_config`
+(labels of vllm:cache_config_info); `others` (so many requests of strangers are under way at any time) and
+`others_answered` (so many more with each of ours).
+
 A prompt is token ids, or text of which each word is a token; a chat is its messages, whose answer goes on from the
 last. The i-th token of any answer is 1000 + i. A prefix cache of 16-token blocks is kept and counted like vLLM's,
 and so are requests and tokens; no request ever waits.
@@ -114,6 +120,9 @@ class Engine:
             lines.append(f"# HELP vllm:{name} Of the fake engine.")
             lines.append(f"# TYPE vllm:{name} {kind}")
             lines.append(f"vllm:{name}{label} {float(value)}")
+        if told := self.behaviour.get("cache_config"):
+            labels = ",".join(f'{key}="{value}"' for key, value in told.items())
+            lines.append(f'vllm:cache_config_info{{engine="0",{labels}}} 1.0')
         return "\n".join(lines) + "\n"
 
     def counted(self) -> list[tuple[str, str, float]]:
@@ -127,7 +136,8 @@ class Engine:
             ("generation_tokens_total", "counter", self.generated),
             ("request_queue_time_seconds_sum", "untyped", self.requests * told("queue_time_s", 0.0)),
             ("request_queue_time_seconds_count", "untyped", self.requests),
-            ("num_requests_running", "gauge", self.running),
+            ("request_success_total", "counter", self.requests * (1 + told("others_answered", 0))),
+            ("num_requests_running", "gauge", self.running + told("others", 0)),
             ("num_requests_waiting", "gauge", 0),
             ("kv_cache_usage_perc", "gauge", told("kv_cache_usage", 0.0)),
         ]
@@ -146,12 +156,18 @@ async def connection(engine: Engine, reader: asyncio.StreamReader, writer: async
     try:
         while line := await reader.readline():
             method, path, _ = line.decode().split()
-            length = 0
+            length, key = 0, ""
             while (header := await reader.readline()).strip():
                 name, _, value = header.decode().partition(":")
                 if name.lower() == "content-length":
                     length = int(value)
-            await answer(engine, method, path, await reader.readexactly(length), writer)
+                if name.lower() == "authorization":
+                    key = value.strip().removeprefix("Bearer ")
+            body = await reader.readexactly(length)
+            if key != engine.behaviour.get("require_key", key):
+                await reply(writer, 401, json.dumps({"error": f"Unauthorized: {key}"}))
+                continue
+            await answer(engine, method, path.removeprefix(engine.behaviour.get("below", "")), body, writer)
     except (ConnectionError, asyncio.IncompleteReadError):
         return
     finally:
@@ -160,12 +176,17 @@ async def connection(engine: Engine, reader: asyncio.StreamReader, writer: async
 
 async def answer(engine: Engine, method: str, path: str, body: bytes, writer: asyncio.StreamWriter) -> None:
     """One request."""
-    if path == "/health":
+    if path in engine.behaviour.get("lacks", ()):
+        await reply(writer, 404, '{"detail":"Not Found"}')
+    elif path in engine.behaviour.get("busy", ()):
+        await reply(writer, 503, '{"detail":"Service Unavailable"}')
+    elif path == "/health":
         await reply(writer, 503 if engine.behaviour.get("never_ready") else 200, "")
     elif path == "/v1/models":
-        await reply(writer, 200, json.dumps({"object": "list", "data": [{"id": engine.model}]}))
+        cards = [*engine.behaviour.get("other_models", ()), {"id": engine.model, **engine.behaviour.get("card", {})}]
+        await reply(writer, 200, json.dumps({"object": "list", "data": cards}))
     elif path == "/version":
-        await reply(writer, 200, json.dumps({"version": VERSION}))
+        await reply(writer, 200, json.dumps({"version": engine.behaviour.get("version", VERSION)}))
     elif path == "/metrics":
         await reply(writer, 200, engine.metrics())
     elif path == "/reset_prefix_cache" and method == "POST" and os.environ.get("VLLM_SERVER_DEV_MODE") == "1":

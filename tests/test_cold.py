@@ -41,3 +41,17 @@ def test_one_success_is_enough() -> None:
     with pytest.raises(LoadError, match="Not one of 2 requests of the load") as refused:
         require_success(a_run(a_failure("a"), a_failure("b")), "load")
     assert "says  a\n        b" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("page", "under_way"),
+    [
+        ('vllm:num_requests_running{engine="0"} 2.0\nvllm:num_requests_waiting{engine="0"} 1.0\n', 2 + 1),
+        ("vllm:num_requests_running 0.0\n", 0),
+        ('vllm:num_requests_waiting_by_reason{reason="capacity"} 1.0\n', None),
+        ("", None),
+    ],
+)
+def test_requests_under_way_run_or_wait(page: str, under_way: int | None) -> None:
+    """Absent where the page does not say."""
+    assert under_way == Metrics(page, None).under_way

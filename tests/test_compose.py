@@ -56,7 +56,7 @@ def test_a_key_added_with_a_plus_is_refused() -> None:
         ("model=qwen3_32b_aqw", ("model=qwen3_32b_aqw does not exist", "qwen3_32b_awq")),
         ("modle=qwen3_32b_awq", ("modle", "model")),
         ("workload.seed=x", ("workload.seed", "could not be converted to Integer")),
-        ("server.kind=docker", ("server.kind", "vllm")),
+        ("server.kind=podman", ("server.kind", "vllm")),
     ],
 )
 def test_a_wrong_word_is_named_with_the_right_one(override: str, words: tuple[str, str]) -> None:

@@ -1,5 +1,6 @@
 """The shipped configs: each of them composes, and each says what its source says."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,8 +15,10 @@ from omegaconf import DictConfig
 
 from thorexp.compose import composed
 from thorexp.conf_tree import conf_dir, register
-from thorexp.config import ArchitectureConfig, JobConfig, ServerKind
+from thorexp.config import ArchitectureConfig, JobConfig
+from thorexp.config_server import ServerKind
 from thorexp.errors import ConfigError
+from thorexp.measure.findings import NAMES
 from thorexp.prepare import prepare
 
 CONF = conf_dir()
@@ -95,7 +98,10 @@ def test_a_name_is_what_a_user_types_to_choose_it(group: str) -> None:
 
 
 @pytest.mark.parametrize("workload", ["random", "prefix_repetition", "conversation"])
-@pytest.mark.parametrize("load", [path.stem for path in FILES if path.parent == Path("load") and path.stem != "trace"])
+@pytest.mark.parametrize(
+    "load",
+    [path.stem for path in FILES if path.parent == Path("load") and path.stem not in ("trace", "max_under_slo")],
+)
 def test_every_load_of_every_drawn_workload_is_one(load: str, workload: str) -> None:
     """As shipped they make a plan, whose conversations are as many as the load says."""
     job = prepare(_job(f"load={load}", f"workload={workload}", *WITHOUT_VLLM), typed=frozenset())
@@ -299,3 +305,9 @@ def test_a_simulated_server_is_started_as_any_other_is() -> None:
     """But for its kind, and the command, which is thorexp's own."""
     vllm, sim = _job().server, _job("server=sim").server
     assert replace(vllm, kind=ServerKind.sim, command="") == sim
+
+
+def test_every_reason_can_be_looked_up_where_it_is_accepted() -> None:
+    """In the order of the verdict, each once."""
+    said = (conf_dir() / "verdict/default.yaml").read_text().partition("[power_mode, clocks]: ")[2]
+    assert NAMES == tuple(re.findall(r"[a-z_]+", said.partition("accept:")[0]))

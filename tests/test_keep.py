@@ -646,6 +646,7 @@ def test_a_summary_has_these(kept: Keep) -> None:
         "energy",
         "hottest",
         "throttling",
+        "known_problems",
     } == told.keys()
     assert {"idle_ns", "gpus", "energy", "hottest", "throttling"} == {
         key for key, value in told.items() if value is None

@@ -52,6 +52,14 @@ def test_null_on_the_command_line_takes_back_a_tuned_flag() -> None:
     assert "--enforce-eager" not in job.launch.argv(1)
 
 
+def test_points_of_earlier_versions_are_done_still() -> None:
+    """Of a plain job the digest is the one that it had before a board could be prepared, by which records are found."""
+    words = ("hardware=cpu", "model=tiny_qwen3", "dry_run=true", "server.command=no-such-vllm", "load.num_prompts=8")
+    sizes = ("workload.input_len=64", "workload.output_len=16")
+    job = prepare(job_config(a_tree(*words, *sizes)), frozenset())
+    assert "638f4988c676b13a4fae82eca9e91c4e2fb0fb2e2615e427a3c06ddced23a28c" == job.point
+
+
 def test_a_misspelt_engine_argument_is_refused() -> None:
     """By its full key, with the nearest that this vLLM has."""
     with pytest.raises(FlagError, match="--max-num-seq") as error:
@@ -128,7 +136,8 @@ def test_loads_share_a_server_and_models_do_not() -> None:
         "server.ready_timeout_s=9",
         "server.stop_timeout_s=9",
         "server.memory_timeout_s=9",
-        "server.drop_caches=true",
+        "hardware.prepare.drop_caches=true",
+        "hardware.prepare.sudo=false",
         "server.host=0.0.0.0",
         "server.port=8000",
     ],
@@ -152,6 +161,7 @@ def test_a_point_stays_what_it_is(override: str) -> None:
         "slo.ttft_ms=100",
         "+server.env.VLLM_USE_V1=1",
         "hardware.memory_gb=16",
+        "hardware.prepare.lock_clocks=true",
         "endpoint=chat",
         "endpoint.stream=false",
         "+endpoint.extra_body.temperature=0",

@@ -136,7 +136,7 @@ def test_the_servers_own_counters_see_the_samples() -> None:
         counted = counters(get_text(f"{url}/metrics"))
     words = sum(len(prompt.split()) for prompt in PROMPTS)
     expected = EngineCounters(
-        preemptions=3 * 2, queue=Spent(3 * 0.5, 3), prompt_tokens=words, generation_tokens=3 * MAX_TOKENS
+        preemptions=3 * 2, queue=Spent(3 * 0.5, 3), prompt_tokens=words, generation_tokens=3 * MAX_TOKENS, requests=3
     )
     assert expected == counted
 

@@ -8,8 +8,9 @@ import pytest
 from tests.test_compose import a_tree
 from thorexp.compose import job_config
 from thorexp.config import JobConfig
+from thorexp.config_server import ServerKind
 from thorexp.errors import ConfigError
-from thorexp.trust_keys import check_hardware, check_telemetry, check_thresholds
+from thorexp.trust_keys import check_hardware, check_preparation, check_telemetry, check_thresholds
 
 INF, NAN = float("inf"), float("nan")
 
@@ -142,3 +143,27 @@ def test_a_threshold_that_is_no_share_is_refused(key: str, value: float, shown: 
 def test_a_share_of_nothing_or_of_more_than_all_is_kept(share: float, shipped: JobConfig) -> None:
     """0 believes nothing, and two halves of a run may be further apart than one of them is long."""
     check_thresholds(replace(shipped.verdict, drift=share))
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("hardware.prepare.power_mode=maxn",), "hardware.prepare.power_mode=MAXN"),
+        (("hardware.prepare.power_mode=12W",), "hardware.prepare.power_mode=120W"),
+        (("hardware=h200", "hardware.prepare.power_mode=MAXN"), "hardware.prepare.power_mode=null"),
+    ],
+)
+def test_a_power_mode_that_the_board_does_not_have_is_refused(words: tuple[str, ...], remedy: str) -> None:
+    """With the nearest that it has."""
+    with pytest.raises(ConfigError) as refused:
+        check_preparation(job_config(a_tree(*words)).hardware, ServerKind.vllm)
+    assert f"try    {remedy}" in str(refused.value)
+
+
+@pytest.mark.parametrize("word", ["power_mode=MAXN", "lock_clocks=true", "drop_caches=true"])
+def test_a_board_under_somebody_elses_server_is_not_changed(word: str) -> None:
+    """By any key of it; a server of ours may have it so."""
+    hardware = job_config(a_tree(f"hardware.prepare.{word}")).hardware
+    check_preparation(hardware, ServerKind.docker)
+    with pytest.raises(ConfigError, match=f"hardware.prepare.{word.partition('=')[0]}"):
+        check_preparation(hardware, ServerKind.attach)

@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from types import FrameType
 
@@ -15,20 +14,22 @@ from hydra.core.utils import filter_overrides
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from thorexp import job, tracking
+from thorexp import job
 from thorexp.capacity import capacity, check_fit
 from thorexp.compose import COMPOSITION_ERRORS, explain, job_config, resolved_yaml, typed_engine_args
 from thorexp.conf_tree import conf_dir, register
 from thorexp.config import TrackingConfig
-from thorexp.errors import ConfigError, ThorexpError, TrackingError
-from thorexp.job import Means, Outcome, Place
+from thorexp.config_sweep import Executor
+from thorexp.errors import ConfigError, ThorexpError
+from thorexp.execution import check_store, means, tracked
+from thorexp.job import Outcome, Place
 from thorexp.places import places_of_job
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import REPORT, RunDir
-from thorexp.session import SERVERS, SHOWN, take_board
+from thorexp.session import SHOWN, leave_board, prepare_board, take_board, take_board_for_image
 from thorexp.sweep.directory import forget, unless_begun
 from thorexp.sweep.plan import plan_of_one
-from thorexp.sweepdir import sweep_id
+from thorexp.sweepdir import read_sweep, sweep_id
 
 LAUNCHER = "hydra_plugins.thorexp.ThorexpLauncher"
 
@@ -53,8 +54,9 @@ def task(tree: DictConfig) -> Outcome | None:
             forget(directory)
             return None
         take_board(prepared.config.sweep)
+        prepare_board(prepared)
     place = _place(hydra_config)
-    outcome = job.run(prepared, _means(prepared.config.tracking), place, resolved_yaml(tree))
+    outcome = job.run(prepared, means(prepared.config.tracking), place, resolved_yaml(tree))
     SHOWN.pause()
     return _kept(outcome, place.run_dir, prepared.config.tracking, Path(hydra_config.runtime.cwd))
 
@@ -68,6 +70,13 @@ def _prepared(tree: DictConfig, hydra_config: HydraConf) -> PreparedJob:
             f"sweep.repeats={config.sweep.repeats} is for a sweep of thorexp's own.",
             ("try", "python -m thorexp -m, with the same words and no other hydra/launcher"),
         )
+    if config.sweep.executor is not Executor.local and not launched:
+        raise ConfigError(
+            f"sweep.executor={config.sweep.executor.value} is for a sweep of thorexp's own.",
+            ("try", "python -m thorexp -m, with the same words and no other hydra/launcher"),
+        )
+    take_board_for_image(config)
+    check_store(config.tracking)
     return prepare(config, typed_engine_args(hydra_config.overrides.task))
 
 
@@ -77,7 +86,7 @@ def _kept(outcome: Outcome, run_dir: RunDir, to: TrackingConfig, here: Path) -> 
     """
     if outcome.failure is None:
         print(run_dir.read_text(REPORT), end="", flush=True)
-    run_id, untracked = _track(run_dir, to)
+    run_id, untracked = tracked(run_dir, to)
     if outcome.failure is not None:
         if untracked is not None:
             log.error("%s", untracked)
@@ -88,40 +97,15 @@ def _kept(outcome: Outcome, run_dir: RunDir, to: TrackingConfig, here: Path) -> 
     return outcome
 
 
-def _means(to: TrackingConfig) -> Means:
-    """MLflow is made ready while the server starts: it takes seconds, and none of them during the load."""
-    if not to.enabled:
-        return Means(SERVERS, SHOWN, settle=lambda: None)
-    opening = threading.Thread(target=_open_store, args=(tracking.Store.of(to),), daemon=True)
-    opening.start()
-    return Means(SERVERS, SHOWN, settle=opening.join)
-
-
-def _open_store(store: tracking.Store) -> None:
-    """Say at the beginning of a night, and not at its end, that nothing will be tracked."""
-    try:
-        tracking.open_store(store)
-    except TrackingError as failed:
-        log.warning("%s", failed)
-
-
-def _track(run_dir: RunDir, to: TrackingConfig) -> tuple[str | None, TrackingError | None]:
-    """The record's run in MLflow; a store that does not take it is an outcome, and the record stays."""
-    if not to.enabled:
-        return None, None
-    try:
-        return tracking.track(run_dir, tracking.Store.of(to)), None
-    except TrackingError as failed:
-        return None, failed
-
-
 def _place(hydra_config: HydraConf) -> Place:
     directory = Path(hydra_config.runtime.output_dir)
     typed = tuple(filter_overrides(hydra_config.overrides.task))
     if hydra_config.mode is not RunMode.MULTIRUN:
         return Place(RunDir(directory), logs=directory.parent / "servers", sweep=None, overrides=typed)
     sweep = Path(hydra_config.sweep.dir).resolve()
-    return Place(RunDir(directory), logs=sweep / "servers", sweep=sweep_id(sweep), overrides=typed)
+    begun = read_sweep(sweep)
+    name = sweep_id(sweep) if begun is None else begun.id
+    return Place(RunDir(directory), logs=sweep / "servers", sweep=name, overrides=typed)
 
 
 def main() -> None:
@@ -155,7 +139,7 @@ def _run() -> None:
         raise
     finally:
         SHOWN.pause()
-        SERVERS.close()
+        leave_board()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from thorexp.config_load import WorkloadConfig
-from thorexp.errors import ConfigError
+from thorexp.errors import ConfigError, ThorexpError
 from thorexp.measure.limits import Roofline
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.roofline import Fit, load_floor_s, memory_fit
 from thorexp.prepare import PreparedJob
 from thorexp.rooflines import GB, UTILIZATION, devices_of, number, roofline
+from thorexp.serve.said import Said
 
 NS_PER_S = 1_000_000_000
 OTHER_MEASURES = ("kv_cache_memory_bytes", "cpu_offload_gb")
@@ -30,14 +31,14 @@ class Capacity:
 
 
 def capacity(job: PreparedJob) -> Capacity:
-    """What the roofline says of a job."""
-    limits = roofline(job.config, job.args)
-    return Capacity(_fit(job, job.args, limits), _floor_s(job.plan, limits))
+    """What the roofline says of a job; of a rehearsal how the model that was asked for fits on its board."""
+    fit = _fit(job, job.asked_args, roofline(job.asked, job.asked_args))
+    return Capacity(fit, _floor_s(job.plan, roofline(job.config, job.args)))
 
 
 def check_fit(job: PreparedJob, needs: Capacity) -> None:
     """ConfigError for a job that its board cannot carry, or whose requests its server would refuse."""
-    args = job.args
+    args = job.asked_args
     longest, most = max(job.plan.lengths.values()), args.get("max_model_len")
     if isinstance(most, int) and longest > most > 0:
         raise ConfigError(
@@ -45,6 +46,7 @@ def check_fit(job: PreparedJob, needs: Capacity) -> None:
             ("where", f"{_longest_from(job.config.workload)}, engine.max_model_len={most}"),
             ("try", f"engine.max_model_len={longest}"),
         )
+    check_context(job, job.said, ConfigError)
     fit, hardware = needs.fit, job.config.hardware
     if fit is not None and not fit.fits:
         share = args.get("gpu_memory_utilization") or UTILIZATION
@@ -55,6 +57,19 @@ def check_fit(job: PreparedJob, needs: Capacity) -> None:
             ("has", f"{room}: hardware.memory_gb={hardware.memory_gb} x engine.gpu_memory_utilization={share}"),
             ("try", f"a smaller quantization, a shorter engine.max_model_len, or {KNOWN_BETTER}"),
         )
+
+
+def check_context(job: PreparedJob, said: Said | None, error: type[ThorexpError]) -> None:
+    """That error where somebody else's server says that it would refuse the longest request of the job."""
+    longest, most = max(job.plan.lengths.values(), default=0), None if said is None else said.max_model_len
+    if job.launch is not None or most is None or longest <= most:
+        return
+    raise error(
+        f"Requests of {longest} tokens are longer than the model is served for.",
+        ("where", f"{_longest_from(job.config.workload)}, server.base_url={job.config.server.base_url}"),
+        ("says", f"max_model_len={most}"),
+        ("try", f"a shorter workload, workload.max_len={most}, or the server with --max-model-len {longest}"),
+    )
 
 
 def _longest_from(workload: WorkloadConfig) -> str:
@@ -72,7 +87,7 @@ def _fit(job: PreparedJob, args: Mapping[str, Any], limits: Roofline) -> Fit | N
     """
     if job.launch is None or any(args.get(name) for name in OTHER_MEASURES):
         return None
-    longest = args.get("max_model_len") or job.config.model.architecture.max_position_embeddings
+    longest = args.get("max_model_len") or job.asked.model.architecture.max_position_embeddings
     return memory_fit(
         limits.model,
         limits.precision,

@@ -21,7 +21,7 @@ def job_config(tree: DictConfig) -> JobConfig:
     """
     try:
         values = OmegaConf.to_container(tree, resolve=True, throw_on_missing=True)
-        job = OmegaConf.to_object(OmegaConf.merge(_schema(JobConfig), values))
+        job = OmegaConf.to_object(OmegaConf.merge(_schema(JobConfig, _present(JobConfig, values)), values))
     except OmegaConfBaseException as wrong:
         raise _refusal(wrong) from None
     if not isinstance(job, JobConfig):
@@ -30,17 +30,31 @@ def job_config(tree: DictConfig) -> JobConfig:
 
 
 @cache
-def _schema(of: type) -> DictConfig:
-    """The typed tree, which a merge leaves as it is.
+def _schema(of: type, present: frozenset[str] = frozenset(), prefix: str = "") -> DictConfig:
+    """The typed tree, which a merge leaves as it is. `present`: keys below it that may be absent, and are not.
 
     Writable all the way down: OmegaConf would freeze what a frozen dataclass holds.
     """
     node: DictConfig = OmegaConf.structured(of)
     OmegaConf.set_readonly(node, False)
     for name, hint in get_type_hints(of).items():
-        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            node[name] = _schema(hint)
+        key = f"{prefix}{name}"
+        for inner in (hint, *(get_args(hint) if key in present else ())):
+            if dataclasses.is_dataclass(inner) and isinstance(inner, type):
+                node[name] = _schema(inner, present, f"{key}.")
     return node
+
+
+def _present(of: type, values: Any, prefix: str = "") -> frozenset[str]:
+    """The keys of groups that may be absent, and are not."""
+    found: set[str] = set()
+    for name, hint in get_type_hints(of).items() if isinstance(values, dict) else ():
+        value, key = values.get(name), f"{prefix}{name}"
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            found |= _present(hint, value, f"{key}.")
+        elif isinstance(value, dict) and any(map(dataclasses.is_dataclass, get_args(hint))):
+            found.add(key)
+    return frozenset(found)
 
 
 def composed(whole: DictConfig) -> tuple[JobConfig, frozenset[str]]:

@@ -23,7 +23,7 @@ def conf_dir() -> Path:
 
 def register() -> None:
     """Tell Hydra of our launcher, of `hardware=auto`, and of nodes that take any key without a `+`: engine arguments,
-    headers, bodies.
+    headers, bodies, what Ray and Slurm are asked for.
     """
     plugins = str(PACKAGE / "_hydra")
     if plugins not in sys.path:
@@ -31,6 +31,7 @@ def register() -> None:
     anything = OmegaConf.create({}, flags={"struct": False})
     store = ConfigStore.instance()
     store.store(group="engine", name="open", node=anything)
+    store.store(group="sweep", name="open", node={"ray": {"resources": anything}, "slurm": {"parameters": anything}})
     store.store(group="endpoint", name="open", node={"extra_body": anything, "headers": anything})
     register_auto()
 

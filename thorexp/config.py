@@ -9,7 +9,9 @@ from enum import Enum
 from typing import Any
 
 from thorexp.config_load import EndpointConfig, LoadConfig, SloConfig, WorkloadConfig
+from thorexp.config_server import PrepareConfig, ServerConfig
 from thorexp.config_sim import SimConfig
+from thorexp.config_sweep import SweepConfig
 from thorexp.config_trust import TelemetryConfig
 from thorexp.measure.verdict import Thresholds
 
@@ -19,14 +21,6 @@ class Weights(Enum):
 
     repository = "repository"  # vLLM loads them by `model.repository`
     random = "random"  # a directory written here from the architecture; vLLM draws the weights
-
-
-class ServerKind(Enum):
-    """How a server comes to be. Members are named as a user types them."""
-
-    vllm = "vllm"  # a child process of ours
-    attach = "attach"  # somebody else's, at `server.base_url`
-    sim = "sim"  # a child process of ours that simulates one
 
 
 @dataclass(frozen=True)
@@ -90,7 +84,8 @@ class HardwareConfig:
     `peak_tflops` lacks the types that the board has no units for, and is empty where no figure is known. `match`: a
     regular expression that finds this board in what a machine says of itself (`Identity.description`); absent for
     one that cannot be told. `devices`: how many of it serve one model, where somebody else started the server; for
-    one that is started here its engine arguments say so.
+    one that is started here its engine arguments say so. `image`: of vLLM, for `server=docker`; `docker_args`: what
+    `docker run` is told so that a container sees the GPU.
     """
 
     name: str
@@ -102,28 +97,10 @@ class HardwareConfig:
     devices: int = 1
     peak_tflops: dict[str, float] = field(default_factory=dict)
     power_modes: list[str] = field(default_factory=list)
+    prepare: PrepareConfig = field(default_factory=PrepareConfig)
+    image: str | None = None
+    docker_args: list[str] = field(default_factory=list)
     engine: dict[str, Any] = field(default_factory=dict)
-    env: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ServerConfig:
-    """How the server is started and stopped. `base_url`: for `kind: attach`; `port` absent: any free one.
-
-    `drop_caches`: give back the page cache before a server starts, which takes root. `speedup`: of a simulated one,
-    how many of its seconds pass in one.
-    """
-
-    kind: ServerKind
-    command: str
-    base_url: str | None
-    host: str
-    port: int | None
-    ready_timeout_s: float
-    stop_timeout_s: float
-    memory_timeout_s: float
-    drop_caches: bool
-    speedup: float
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -159,30 +136,11 @@ class BaselineConfig:
 
 
 @dataclass(frozen=True)
-class SweepConfig:
-    """How many jobs follow each other.
-
-    `resume`: leave out points that have a finished record. `repeats`: how often each point runs, each time with
-    another seed. `cooldown_s`: idle before each job but the first; then, until the board's hottest sensor is
-    below `cooldown_below_c`, for `cooldown_timeout_s` at most. `lock`: one thorexp measures on a board at a
-    time, the one that holds `lock_path`; another waits `lock_wait_s`, 0 being not at all.
-    """
-
-    resume: bool
-    repeats: int
-    cooldown_s: float
-    cooldown_below_c: float | None
-    cooldown_timeout_s: float
-    lock: bool
-    lock_path: str
-    lock_wait_s: float
-
-
-@dataclass(frozen=True)
 class JobConfig:
     """Everything that one point of a sweep is made of. `engine`: any vLLM flag, as preset and typed.
 
-    `dry_run`: plan, check and start nothing. `predict`: simulate, in no time, what a server would do.
+    `dry_run`: plan, check and start nothing. `predict`: simulate, in no time, what a server would do. `rehearse`: serve
+    a tiny model of random weights in place of each.
     """
 
     model: ModelConfig
@@ -202,4 +160,11 @@ class JobConfig:
     baseline: BaselineConfig
     dry_run: bool
     predict: bool
+    rehearse: bool
     engine: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def server_env(self) -> dict[str, str]:
+        """Of the server, the later winning: quantization, hardware, model, server."""
+        groups = (self.quantization, self.hardware, self.model, self.server)
+        return {name: value for group in groups for name, value in group.env.items()}

@@ -31,6 +31,13 @@ class Arrivals(Enum):
     trace = "trace"  # the workload's own times
 
 
+class Over(Enum):
+    """The key of the load that a search is over. Members are named as a user types them."""
+
+    max_concurrency = "max_concurrency"  # closed loop
+    request_rate = "request_rate"  # open loop
+
+
 @dataclass(frozen=True)
 class EndpointConfig:
     """How the server is asked. `api_key_env`: the environment variable that holds the key, if there is one.
@@ -76,6 +83,28 @@ class StopConfig:
 
 
 @dataclass(frozen=True)
+class SearchConfig:
+    """The highest value of one key of the load at which the SLO is kept, by doubling then bisection.
+
+    `over`: the key; `start`: the first value tried, absent for 8 at once or 0.5 requests/s; `most`: the largest that
+    may be tried, if there is one. `keep`: the share of requests that shall keep the SLO; `within`: how near, as a
+    share, the value that fails lies above the one that holds; `max_probes`: values tried, and tried again, at most.
+    A probe counts `min_prompts` requests at least, of a closed loop `prompts_per_stream` for each at once, at a rate
+    those of `min_duration_s`.
+    """
+
+    over: Over
+    start: float | None
+    most: float | None
+    keep: float
+    within: float
+    max_probes: int
+    min_prompts: int
+    prompts_per_stream: int
+    min_duration_s: float
+
+
+@dataclass(frozen=True)
 class LoadConfig:
     """When requests are sent. `num_prompts` counts conversations, which are of one request unless the workload has
     turns; absent for as many as the duration and the rate make, or as a file has.
@@ -105,6 +134,7 @@ class LoadConfig:
     exclude_last_s: float
     num_warmups: int
     stop_when: StopConfig
+    search: SearchConfig | None = None
     stages: list[StageConfig] = field(default_factory=list)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from thorexp.asking import other_model
 from thorexp.left import Left
 from thorexp.machine.gpus import GpuState
 from thorexp.machine.identity import identity
@@ -11,7 +12,7 @@ from thorexp.measure.findings import Findings
 from thorexp.measure.grounds.answers import Lengths
 from thorexp.measure.grounds.cache import CacheUse
 from thorexp.measure.grounds.machine import MachineFound, PowerState
-from thorexp.measure.grounds.server import ServerWork
+from thorexp.measure.grounds.server import OtherLoad, ServerWork
 from thorexp.measure.grounds.steadiness import Halves, Rest, halves
 from thorexp.measure.limits import Roofline, Utilization, tpot_against, ttft_against
 from thorexp.measure.metrics import Summary, output_tokens
@@ -22,6 +23,8 @@ from thorexp.measure.reuse import Reuse
 from thorexp.prepare import PreparedJob
 from thorexp.samples import Sample
 from thorexp.serve.kernels import slow_kernels
+from thorexp.serve.known_problems import Problem
+from thorexp.setting import problems_of
 from thorexp.watching import gpus_of, is_other_machine
 
 SEVERAL_TOKENS = 1.01  # a chunk: above it, gaps between chunks are not gaps between tokens
@@ -44,7 +47,7 @@ def findings(
         used=used if reuse is not None and reuse.total == 0 and not is_simulated else Utilization(),
         lengths=lengths(job.plan, good),
         cache=_cache(left, reuse),
-        server=_server(left),
+        server=_server(job, left),
         machine=_machine(job, left),
         halves=_halves(job.plan, good),
         rest=_rest(left, power),
@@ -106,14 +109,32 @@ def _halves(plan: LoadPlan, good: Sequence[RequestRecord]) -> Halves | None:
     return halves(good, stage.max_concurrency or max(len(good), 1)) if is_steady and not grows else None
 
 
-def _server(left: Left) -> ServerWork:
+def known_problems(job: PreparedJob, left: Left) -> tuple[Problem, ...]:
+    """Of the server, by its version and its log; one that is none on this board has none."""
+    return problems_of(job.config, left.version, left.log) if left.origin == "measured" else ()
+
+
+def _server(job: PreparedJob, left: Left) -> ServerWork:
     percent = left.kv_cache_percent
     return ServerWork(
         preemptions=left.counted.preemptions,
         queue_ms=left.counted.mean_queue_ms,
         kv_cache=None if percent is None else percent / 100,
         slow_kernels=tuple((slow.line, slow.remedy) for slow in slow_kernels(left.log)),
+        known_problems=tuple((each.words, each.remedy) for each in known_problems(job, left) if each.is_doubtful),
         simulation_late=left.counted.late_share,
+        others=_others(left),
+        other_model=None if job.launch is not None else other_model(job.config, left.model),
+    )
+
+
+def _others(left: Left) -> OtherLoad:
+    """Those that the load has sent are ours, be it that the server was told to give them up."""
+    return OtherLoad(
+        before=None if left.before is None else left.before.under_way,
+        after=None if left.after is None else left.after.under_way,
+        answered=left.counted.requests,
+        sent=len(left.sent),
     )
 
 

@@ -8,21 +8,24 @@ from pathlib import Path
 from uuid import uuid4
 
 from thorexp import rundir
-from thorexp.asking import headers_of
+from thorexp.asking import headers_of, other_model
 from thorexp.config import Weights
-from thorexp.errors import LoadError, ServerError, ThorexpError
+from thorexp.errors import LoadError, ServerError, StartError, ThorexpError
 from thorexp.job_page import keep_page
-from thorexp.keep import keep_result, tags, verdict_tags
-from thorexp.playing import keep_plan, measure
+from thorexp.keep import keep_result, said_tags, tags, verdict_tags
+from thorexp.launch import PROBE_LEN
+from thorexp.playing import keep_plan, log_of, measure
 from thorexp.prediction import predicted
-from thorexp.prepare import PROBE_LEN, PreparedJob
+from thorexp.prepare import PreparedJob
 from thorexp.progress import Progress
 from thorexp.rundir import Record, RunDir
 from thorexp.secret import masked
 from thorexp.serve.attach import attach
 from thorexp.serve.dummy_model import write_dummy_model
 from thorexp.serve.pool import ServerPool
+from thorexp.serve.said import differences
 from thorexp.serve.server import Server
+from thorexp.setting import warn_of_problems
 from thorexp.watching import warn_of_other_machine
 
 log = logging.getLogger(__name__)
@@ -32,13 +35,15 @@ log = logging.getLogger(__name__)
 class Place:
     """Where a job is kept: its own directory, the one for live server logs, and the sweep it belongs to.
 
-    `overrides`: what was typed for it.
+    `overrides`: what was typed for it. `point`: by which the sweep knows it, where that is not the job's own: a sweep
+    of many boards is planned where no vLLM tells its version.
     """
 
     run_dir: RunDir
     logs: Path
     sweep: str | None
     overrides: tuple[str, ...] = ()
+    point: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class _Done:
     ready: float | None = None
     server_start_s: float | None = None
     version: str | None = None
+    said: dict[str, str] = field(default_factory=dict)
     judged: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,12 +94,12 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
     record = Record(
         schema=rundir.SCHEMA,
         id=uuid4().hex,
-        point=job.point,
+        point=place.point or job.point,
         status="finished" if failure is None else "failed",
         started_at=started_at,
         ended_at=ended_at,
         sweep=place.sweep,
-        tags=tags(job.config, done.version) | done.judged,
+        tags=tags(job.config, done.version, job.image) | done.said | done.judged,
         error=None if failure is None else str(failure),
         server_start_s=done.server_start_s,
         measure_s=None if done.ready is None else ended - done.ready,
@@ -113,7 +119,11 @@ def _do(job: PreparedJob, means: Means, place: Place, done: _Done) -> None:
         began, starts = time.monotonic(), means.servers.starts
         server = serve(job, means, place.logs)
         endpoint = server.endpoint
+        if endpoint.said is not None:
+            place.run_dir.write_json(rundir.SERVER, endpoint.said.as_json())
+            done.said = said_tags(endpoint.said) if job.launch is None else {}
         done.server_start_s = time.monotonic() - began if means.servers.starts > starts else None
+        warn_of_problems(job.config, endpoint.version, log_of(server))
         means.settle()
         done.ready = time.monotonic()
         counted, measured = measure(job, server, means.shown, place.run_dir)
@@ -147,15 +157,24 @@ def serve(job: PreparedJob, means: Means, logs: Path) -> Server:
 
 
 def attached(job: PreparedJob) -> Server:
-    """The server that somebody else runs; said aloud when it serves something else than the config names."""
-    server = attach(job.config.server.base_url or "", PROBE_LEN, headers_of(job.config.endpoint))
-    if server.endpoint.served_model != job.config.model.repository:
-        log.warning(
-            "the server serves %s, the record will say model=%s (%s): choose with model=, or name your own",
-            server.endpoint.served_model,
-            job.config.model.name,
-            job.config.model.repository,
+    """The server that somebody else runs; said aloud when it serves something else than the config names.
+
+    StartError when it is another one than when the job was prepared, whose result it would be taken for.
+    """
+    endpoint, wanted = job.config.endpoint, job.config.model.repository
+    base_url = job.config.server.base_url or ""
+    server = attach(base_url, endpoint.api.value, PROBE_LEN, headers_of(endpoint), wanted)
+    said = server.endpoint.said
+    others = differences(job.said, said) if job.said is not None and said is not None else ()
+    if others:
+        raise StartError(
+            "The server is another one than when this job was planned.",
+            ("where", f"server.base_url={base_url}"),
+            ("says", "\n".join(others)),
+            ("try", "the same command again, which makes a new point of it"),
         )
+    if (other := other_model(job.config, None if said is None else said.model)) is not None:
+        log.warning("%s: results will be SUSPECT; choose with model=, or name your own", other)
     return server
 
 

@@ -65,7 +65,7 @@ def _judged(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Judg
     try:
         origin = origin_of(ours if isinstance(ours, Mapping) else {})
     except KeyError as unknown:
-        facts = (("where", str(path)), ("says", str(unknown)), ("try", "measured, simulated or imported"))
+        facts = (("where", str(path)), ("says", str(unknown)), ("try", "measured, simulated, imported or rehearsed"))
         raise RecordError("A result has an origin that is none.", *facts) from None
     return replace(judged, verdict=replace(judged.verdict, origin=origin))
 

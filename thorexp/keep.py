@@ -7,7 +7,7 @@ from typing import Any
 
 from thorexp import rundir
 from thorexp.config import JobConfig
-from thorexp.found import SEVERAL_TOKENS
+from thorexp.found import SEVERAL_TOKENS, known_problems
 from thorexp.kernels import kernels_of
 from thorexp.left import Left
 from thorexp.machine.identity import identity
@@ -16,10 +16,12 @@ from thorexp.measure.metrics import WORST, Summary
 from thorexp.measure.stats import Distribution, percentile_word
 from thorexp.measure.verdict import Verdict
 from thorexp.prepare import PreparedJob
+from thorexp.rehearsal import left_out
 from thorexp.report import Extra, Result, as_json, render
 from thorexp.rundir import RunDir
+from thorexp.serve.said import Said
 from thorexp.serve.server import Endpoint
-from thorexp.simulation import is_simulated
+from thorexp.simulation import origin_of
 from thorexp.trust import Trust, trust
 from thorexp.watching import gpus_of
 
@@ -59,7 +61,9 @@ def _machine(job: PreparedJob, endpoint: Endpoint, left: Left) -> dict[str, Any]
     before, after, telemetry = left.watched.before, left.watched.after, left.watched.telemetry
     return {
         "client": asdict(identity()),
-        "server": asdict(endpoint) | {"torch": job.torch_version},
+        "server": {key: value for key, value in asdict(endpoint).items() if key != "said"}
+        | {"torch": job.torch_version}
+        | ({} if job.image is None else {"image": job.image}),
         "before": None if before is None else asdict(before),
         "after": None if after is None else asdict(after),
         "telemetry": None if telemetry is None else {"absent": telemetry.absent, "cpu_share": telemetry.cpu_share},
@@ -87,13 +91,14 @@ def _summary(job: PreparedJob, measured: Measurement, backed: Trust) -> dict[str
         "position": asdict(backed.position),
         "gpus": gpus_of(job.config),
         "server": asdict(left.counted),
+        "known_problems": [asdict(problem) for problem in known_problems(job, left)],
         "energy": None if backed.energy is None else asdict(backed.energy),
         "hottest": backed.hottest,
         "throttling": None if backed.throttling is None else asdict(backed.throttling),
     }
 
 
-def tags(config: JobConfig, vllm_version: str | None) -> dict[str, str]:
+def tags(config: JobConfig, vllm_version: str | None, image: str | None = None) -> dict[str, str]:
     """What a job is filtered by; a tag whose value is not known is left out."""
     ours = identity()
     known = {
@@ -103,13 +108,20 @@ def tags(config: JobConfig, vllm_version: str | None) -> dict[str, str]:
         "load": config.load.name,
         "workload": config.workload.name,
         "server": "none" if config.predict else config.server.kind.value,
-        "origin": "simulated" if is_simulated(config) else "measured",
+        "origin": origin_of(config),
         "vllm_version": vllm_version,
+        "image": image,
         "thorexp_version": ours.thorexp,
         "git_commit": ours.git_commit,
         "hostname": ours.hostname,
     }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def said_tags(said: Said) -> dict[str, str]:
+    """What somebody else's server is filtered by, of which no engine argument is known."""
+    figures = {"served_model": said.model.id, **dict(_of_attached(said))}
+    return {name: str(value) for name, value in figures.items() if value is not None}
 
 
 def verdict_tags(verdict: Verdict, measured: Measurement) -> dict[str, str]:
@@ -169,10 +181,25 @@ def _extras(job: PreparedJob, endpoint: Endpoint, measured: Measurement, backed:
     yield "endpoint", job.config.endpoint.name
     yield "served_model", endpoint.served_model
     yield "vllm_version", endpoint.version
+    if known := known_problems(job, measured.left):
+        yield "known_problems", tuple(problem.name for problem in known)
+    if job.image is not None:
+        yield "image", job.image
+    if job.launch is None and endpoint.said is not None:
+        yield from _of_attached(endpoint.said)
     if backed.verdict.origin == "simulated":
         yield from _of_simulation(job, endpoint)
+    if missing := left_out(job.engine_args):
+        yield "left_out_of_rehearsal", missing
     if measured.stages:
         yield "stages", {name: dict(_stage_figures(stage)) for name, stage in measured.stages}
+
+
+def _of_attached(said: Said) -> Iterator[tuple[str, int | str | None]]:
+    """In place of engine arguments, which are its owner's."""
+    yield "max_model_len", said.max_model_len
+    yield "prefix_caching", None if said.prefix_caching is None else "on" if said.prefix_caching else "off"
+    yield "kv_cache_dtype", said.kv_cache_dtype
 
 
 def _of_simulation(job: PreparedJob, endpoint: Endpoint) -> Iterator[tuple[str, Extra]]:

@@ -14,6 +14,7 @@ from thorexp.measure.verdict import Origin
 from thorexp.samples import Sample
 from thorexp.serve.engine_counters import EngineCounters, counters
 from thorexp.serve.prefix_cache import PrefixCache, block_size
+from thorexp.serve.said import Model
 from thorexp.watching import Watched
 
 BLOCK = 16  # tokens of a KV cache block, where the server does not say
@@ -23,7 +24,8 @@ BLOCK = 16  # tokens of a KV cache block, where the server does not say
 class Left:
     """By a load that was played. `counting`: the part of it that `summary` is of. `before`, `after`: the server's
     metrics, absent where it has none. `log`: what it printed since its start; empty where nobody sees it. `samples`:
-    none of a model that has nothing to say.
+    none of a model that has nothing to say. `version`: of vLLM, where the server says one. `model`: that it says to
+    serve.
     """
 
     played: RunRecord
@@ -36,6 +38,8 @@ class Left:
     samples: tuple[Sample, ...]
     watched: Watched
     origin: Origin = "measured"
+    version: str | None = None
+    model: Model | None = None
 
     @property
     def cache(self) -> PrefixCache | None:

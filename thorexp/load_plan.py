@@ -28,6 +28,7 @@ UNSAID: Mapping[str, Any] = {
 
 def load_plan(config: JobConfig) -> LoadPlan:
     """What will be asked, and when. ConfigError by the full key, or by the line of a file."""
+    _check_single(config.load)
     _check_load(config.load)
     workload = workload_of(config.workload, config.model.prompt_token_ids)
     return make_plan(
@@ -37,6 +38,16 @@ def load_plan(config: JobConfig) -> LoadPlan:
         drain=config.load.drain,
         seed=config.workload.seed,
     )
+
+
+def _check_single(load: LoadConfig) -> None:
+    """Refuse what is a search over many loads: each of those is one."""
+    if load.search is not None:
+        raise ConfigError(
+            f"load={load.name} is a search over many runs.",
+            ("where", f"load.search.over={load.search.over.value}"),
+            ("try", "python -m thorexp -m, with the same words, an slo, and no other hydra/launcher or hydra/sweeper"),
+        )
 
 
 def _check_load(load: LoadConfig) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 
 from thorexp import rundir
 from thorexp.asking import target_of
+from thorexp.capacity import check_context
 from thorexp.cold import Metrics, make_cold, require_success, settled_metrics
 from thorexp.config import Weights
 from thorexp.errors import LoadError
@@ -42,18 +43,23 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
     with Unwatched() if endpoint.simulated else Watch(asked.config, target.base_url, run_dir) as watch:
         with blaming(server):
             job = counted(asked, target, run_dir)
+            check_context(job, endpoint.said, LoadError)
             began = time.monotonic()
             samples = () if endpoint.simulated else sampled(job, target, run_dir)
             log.info("warm-up: %d requests", len(job.warmup.requests))
             coldness, before = make_cold(
-                target.base_url, job.warmup, lambda plan: play(plan, target, check_alive=server.check_alive)
+                target.base_url,
+                job.warmup,
+                lambda plan: play(plan, target, check_alive=server.check_alive),
+                target.headers,
             )
             warmup_s = time.monotonic() - began
         keep_metrics(before, run_dir, rundir.METRICS_BEFORE)
         watch.rest()
         played = play_load(job, target, server, shown, run_dir)
         watched = watch.end()
-    after = settled_metrics(target.base_url, before, sum(record.input_tokens or 0 for record in played.requests))
+    tokens = sum(record.input_tokens or 0 for record in played.requests)
+    after = settled_metrics(target.base_url, before, tokens, target.headers)
     keep_metrics(after, run_dir, rundir.METRICS_AFTER)
     counting = steady(played, job.exclusion)
     return job, Measurement(
@@ -67,7 +73,9 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
             log=log_of(server),
             samples=samples,
             watched=watched,
-            origin="simulated" if endpoint.simulated else "measured",
+            origin="simulated" if endpoint.simulated else "rehearsed" if asked.config.rehearse else "measured",
+            version=endpoint.version,
+            model=None if endpoint.said is None else endpoint.said.model,
         ),
         stages=tuple(in_stages(played, job)),
         warmup_s=warmup_s,

@@ -4,36 +4,37 @@ import hashlib
 import json
 import shlex
 import shutil
-import sys
 from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from thorexp.asking import check_endpoint, headers_of
-from thorexp.config import JobConfig, MetricsConfig, ServerConfig, ServerKind, Weights
+from thorexp.asking import check_endpoint, headers_of, said_of
+from thorexp.config import JobConfig, MetricsConfig
 from thorexp.config_load import LoadConfig, SloConfig, StopConfig
+from thorexp.config_server import ServerConfig, ServerKind
+from thorexp.config_sweep import Executor
+from thorexp.docker_plan import docker_plan
 from thorexp.errors import ConfigError
+from thorexp.launch import launch_spec, served_from
 from thorexp.load.stop import StopWhen
 from thorexp.load_plan import load_plan
 from thorexp.measure.metrics import Slo
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.shape import make_warmup
 from thorexp.measure.window import Exclusion
-from thorexp.serve.dummy_model import check_dummy_model
+from thorexp.rehearsal import no_vllm, rehearsed, rehearsed_args
 from thorexp.serve.engine_args import EngineArg, check, resolve
 from thorexp.serve.flags import KnownFlags, known_flags, shipped_flags
+from thorexp.serve.said import Said
 from thorexp.serve.server import LaunchSpec
-from thorexp.sim.spec import SPEC, SimSpec
+from thorexp.setting import warn_beforehand
+from thorexp.sim.spec import SimSpec
 from thorexp.simulation import check_predictable, is_simulated, sim_spec, warn_of_no_effect
-from thorexp.trust_keys import check_hardware, check_telemetry, check_thresholds
+from thorexp.trust_keys import check_hardware, check_preparation, check_telemetry, check_thresholds
 
-# The first request to a fresh engine is a realistic one: four token ids have killed a worker (vLLM 0.32, CPU).
-PROBE_LEN = 32
-MODELS = Path("outputs/models")
 FLAGS_CACHE = Path.home() / ".cache" / "thorexp"
-SIMULATOR = (sys.executable, "-m", "thorexp.sim", "serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,14 @@ class PreparedJob:
 
     `launch` is absent when somebody else runs the server, `sim` when it is none of ours to simulate.
 
+    `asked`, `asked_args`: the config and its engine arguments before they became those of a rehearsal; else the same.
     `vllm_version`, `torch_version`: of what will run, as its installation says; absent where that is not known.
+    `said`: by somebody else's server, of itself; absent of others, of another board's, and where it does not
+    answer yet.
     """
 
     config: JobConfig
+    asked: JobConfig
     plan: LoadPlan
     digest: str
     warmup: LoadPlan
@@ -53,10 +58,12 @@ class PreparedJob:
     exclusion: Exclusion
     stop_when: StopWhen
     engine_args: tuple[EngineArg, ...]
+    asked_args: Mapping[str, Any]
     launch: LaunchSpec | None
     sim: SimSpec | None
     vllm_version: str | None
     torch_version: str | None = None
+    said: Said | None = None
 
     @property
     def args(self) -> dict[str, Any]:
@@ -69,9 +76,17 @@ class PreparedJob:
         return self.launch is not None and self.vllm_version is None
 
     @property
+    def image(self) -> str | None:
+        """That its container is of, by name and digest; absent for a server that runs in none."""
+        if self.launch is None or self.launch.container is None or self.config.predict:
+            return None
+        return self.launch.container.reference
+
+    @property
     def point(self) -> str:
         """SHA-256 over what decides the result: the vLLM, the content of the workload's file and the config, but for
-        how a server is waited for, where the result is tracked and what other jobs there are.
+        how a server is waited for, where the result is tracked and what other jobs there are; and somebody else's
+        server, as it says itself.
         """
         values = asdict(self.config)
         simulated = () if self.sim is None else ("sim", "predict")
@@ -79,21 +94,33 @@ class PreparedJob:
             simulated
         ):
             del values[key]
-        del values["hardware"]["match"]
+        for key in ("match", "image", "docker_args"):
+            del values["hardware"][key]
+        asked = values["hardware"].pop("prepare")
+        wanted = {key: asked[key] for key in ("power_mode", "lock_clocks") if asked[key]}
+        if wanted:
+            values["hardware"]["prepare"] = wanted
+        if not self.config.rehearse:
+            del values["rehearse"]
         if self.sim is None:
             del values["quantization"]["kernels"]
+        del values["load"]["search"]
         values["server"] = {key: values["server"][key] for key in _deciding(self.config.server)}
+        if self.launch is not None and self.launch.container is not None:
+            values["server"]["docker"] = (self.launch.command, self.launch.container.deciding)
         file = None if self.config.workload.file is None else self.digest
-        content = json.dumps((values, self.vllm_version, file), sort_keys=True, default=str)
+        said = () if self.said is None else (self.said.deciding,)
+        content = json.dumps((values, self.vllm_version, file, *said), sort_keys=True, default=str)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
-def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
+def prepare(asked: JobConfig, typed: Set[str]) -> PreparedJob:
     """Plan the load and settle the engine arguments, or raise ConfigError by the full key.
 
     `typed`: names of the engine arguments that came from the command line. Nothing is started or written but
-    the list of flags of a vLLM seen for the first time, in the user's cache.
+    the list of flags of a vLLM seen for the first time, in the user's cache. Somebody else's server is asked.
     """
+    config = rehearsed(asked) if asked.rehearse else asked
     plan = load_plan(config)
     slo = Slo(**asdict(config.slo))
     exclusion = _exclusion(config.load, len(plan.requests))
@@ -102,15 +129,20 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
     _check_percentiles(config.metrics)
     check_telemetry(config.telemetry)
     check_thresholds(config.verdict)
-    check_hardware(config.hardware)
+    check_hardware(asked.hardware)
+    check_preparation(asked.hardware, config.server.kind)
     headers = headers_of(config.endpoint)
-    engine_args = resolve_engine_args(config, typed)
-    known = _known_flags(config)
+    asked_args = resolve_engine_args(asked, typed)
+    engine_args = rehearsed_args(asked_args) if asked.rehearse else asked_args
+    inside = docker_plan(config, config.server_env, FLAGS_CACHE) if config.server.kind is ServerKind.docker else None
+    known = _known_flags(config) if inside is None else inside.known
     if known is not None:
-        check(engine_args, known)
+        check(asked_args, known)
+    warn_beforehand(config, None if known is None else known.version)
     sim = _sim(config, engine_args, plan)
     return PreparedJob(
         config=config,
+        asked=asked,
         plan=plan,
         digest=plan.digest,
         # At least one: the probe that shows the cache cold is a warm-up prompt sent again.
@@ -124,10 +156,12 @@ def prepare(config: JobConfig, typed: Set[str]) -> PreparedJob:
         exclusion=exclusion,
         stop_when=_stop_when(config.load.stop_when, slo),
         engine_args=engine_args,
-        launch=_launch(config, engine_args, headers, sim),
+        asked_args={arg.name: arg.value for arg in asked_args},
+        launch=launch_spec(config, engine_args, headers, sim, inside),
         sim=sim,
         vllm_version=None if known is None else known.version,
         torch_version=None if known is None else known.torch,
+        said=said_of(config),
     )
 
 
@@ -219,8 +253,8 @@ def resolve_engine_args(config: JobConfig, typed: Set[str]) -> tuple[EngineArg, 
 
 
 def _known_flags(config: JobConfig) -> KnownFlags | None:
-    """Of the vLLM that will run, or is simulated; absent when that is somebody else's, or none is here and none will
-    be started.
+    """Of the vLLM that will run, or is simulated; absent when that is somebody else's or another board's, or none is
+    here and none will be started.
     """
     command = tuple(shlex.split(config.server.command))
     if config.server.kind is ServerKind.attach:
@@ -228,8 +262,10 @@ def _known_flags(config: JobConfig) -> KnownFlags | None:
     is_missing = not command or shutil.which(command[0]) is None
     if config.server.kind is ServerKind.sim or (config.predict and is_missing):
         return shipped_flags()
-    if config.dry_run and command and is_missing:
+    if config.sweep.executor is not Executor.local or (config.dry_run and command and is_missing):
         return None
+    if config.rehearse and is_missing:
+        raise no_vllm(config.server.command)
     return _flags_of(command)
 
 
@@ -237,46 +273,3 @@ def _known_flags(config: JobConfig) -> KnownFlags | None:
 def _flags_of(command: tuple[str, ...]) -> KnownFlags:
     """Asked once a process: every job of a sweep needs them."""
     return known_flags(command, FLAGS_CACHE)
-
-
-def _launch(
-    config: JobConfig, engine_args: tuple[EngineArg, ...], headers: Mapping[str, str], sim: SimSpec | None
-) -> LaunchSpec | None:
-    server = config.server
-    if server.kind is ServerKind.attach:
-        if server.base_url is None:
-            raise ConfigError("server.base_url is missing.", ("try", "server.base_url=http://127.0.0.1:8000"))
-        return None
-    if config.model.weights is Weights.random:
-        check_dummy_model(asdict(config.model.architecture), config.model.prompt_token_ids)
-    groups = (config.quantization, config.hardware, config.model, server)
-    env = {name: value for group in groups for name, value in group.env.items()}
-    command = tuple(shlex.split(server.command))
-    if server.kind is ServerKind.sim and sim is not None:
-        command, env = SIMULATOR, server.env | {SPEC: sim.as_json()}
-    return LaunchSpec(
-        command=command,
-        model=served_from(config),
-        args=engine_args,
-        env=tuple(sorted(env.items())),
-        host=server.host,
-        port=server.port,
-        ready_timeout_s=server.ready_timeout_s,
-        stop_timeout_s=server.stop_timeout_s,
-        memory_timeout_s=server.memory_timeout_s,
-        probe_len=PROBE_LEN,
-        drop_caches=server.drop_caches,
-        headers=tuple(headers.items()),
-    )
-
-
-def served_from(config: JobConfig) -> str:
-    """What vLLM loads: the repository, or the directory that a model of random weights is written to."""
-    if config.model.weights is Weights.repository:
-        return config.model.repository
-    model = config.model
-    content = json.dumps(
-        (asdict(model.architecture), model.prompt_token_ids, config.quantization.checkpoint), sort_keys=True
-    )
-    digest = hashlib.sha256(content.encode()).hexdigest()[:8]
-    return str((MODELS / f"{config.model.name}-{config.quantization.name}-{digest}").resolve())

@@ -31,8 +31,9 @@ from thorexp.measure.limits import (
 from thorexp.measure.metrics import Summary
 from thorexp.measure.published import summary_of
 from thorexp.measure.stats import Distribution
-from thorexp.measure.verdict import Reason, Verdict, joined, verdict
+from thorexp.measure.verdict import UNREAL, Reason, Verdict, joined, verdict
 from thorexp.prepare import resolve_engine_args
+from thorexp.rehearsal import rehearsed
 from thorexp.report import COUNTS, FOREIGN, LATENCIES, parse
 from thorexp.rooflines import roofline
 from thorexp.rundir import CONFIG, RESULT, RunDir
@@ -104,11 +105,16 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def check_measured(values: Mapping[str, Any], source: Path) -> None:
-    """RecordError for a result of a simulation, which nobody can import as measured."""
-    ours = values.get("thorexp")
-    if isinstance(ours, Mapping) and ours.get("origin") == "simulated":
+    """RecordError for a result of a simulation or a rehearsal, which nobody can import as measured."""
+    if (origin := _origin(values)) in UNREAL:
         remedy = "results that somebody measured; its own run directory: python -m thorexp.tracking RUN_DIR"
-        raise RecordError("A result was simulated, not measured.", ("where", str(source)), ("try", remedy))
+        raise RecordError(f"A result was {origin}, not measured.", ("where", str(source)), ("try", remedy))
+
+
+def _origin(values: Mapping[str, Any]) -> str | None:
+    """As thorexp recorded it; absent of a result of others."""
+    ours = values.get("thorexp")
+    return ours.get("origin") if isinstance(ours, Mapping) else None
 
 
 def judge_one(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Judged:
@@ -116,6 +122,7 @@ def judge_one(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Ju
     run_dir = RunDir(path.parent) if path.name == RESULT and "thorexp" in values else None
     model = _named(values, run_dir)
     config, config_yaml = _config(model, typed, path)
+    config = rehearsed(config) if _origin(values) == "rehearsed" else config
     summary = _summary(values, config, path)
     limits = roofline(config, {arg.name: arg.value for arg in resolve_engine_args(config, frozenset())})
     prefill, decode = _limits(summary, limits, config)
@@ -259,8 +266,9 @@ def _reports(text: str) -> Iterator[dict[str, Any]]:
     """Each that was printed, of the model whose heading it stands under; what one of ours says of its origin, too."""
     begins = (begin.start() for begin in re.finditer(r"=+ Serving Benchmark Result =+", text))
     for begin, values in zip(begins, parse(text), strict=True):
-        name, simulated = name_over(text, begin), text[:begin].rstrip().endswith(FOREIGN["simulated"])
-        said = {"model_id": name, "thorexp": {"origin": "simulated"} if simulated else None}
+        name, above = name_over(text, begin), text[:begin].rstrip()
+        unreal = next((origin for origin in UNREAL if above.endswith(FOREIGN[origin])), None)
+        said = {"model_id": name, "thorexp": {"origin": unreal} if unreal else None}
         yield {key: value for key, value in said.items() if value is not None} | values
 
 

@@ -29,6 +29,7 @@ ABSENT = "-"
 FOREIGN: Mapping[Origin, str] = {  # above the title of what we did not measure
     "simulated": "SIMULATED: nothing of this was measured",
     "imported": "IMPORTED: measured by others",
+    "rehearsed": "REHEARSED: a tiny model of random weights, no figure is of the model or the board",
 }
 
 

@@ -5,7 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from thorexp.config import ArchitectureConfig, JobConfig, ServerKind
+from thorexp.config import ArchitectureConfig, JobConfig
+from thorexp.config_server import ServerKind
 from thorexp.errors import ConfigError
 from thorexp.measure.limits import Roofline
 from thorexp.measure.roofline import Board, Precision, Transformer

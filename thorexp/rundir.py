@@ -30,6 +30,7 @@ SUMMARY = "summary.json"  # our own names and structure; absent values are null
 RESULT = "result.json"  # the keys of `vllm bench serve`; ours under "thorexp"
 REPORT = "report.txt"  # the layout of `vllm bench serve`, then ours
 MACHINE = "machine.json"  # versions, and what it ran on
+SERVER = "server.json"  # what the server says of itself: models, version, cache configuration
 SERVER_LOG = "server.log"  # the server's start-up and its lines during this job
 METRICS_BEFORE = "metrics_before.prom"  # /metrics just before the load
 METRICS_AFTER = "metrics_after.prom"  # and just after
@@ -40,7 +41,7 @@ SAMPLES = "samples.json"  # answers to plain questions, asked before the load
 ERROR = "error.txt"  # why the job failed; only there if it did
 RECORD = "record.json"
 FILES = (
-    CONFIG, ENGINE_ARGS, PLAN, REQUESTS, SUMMARY, RESULT, REPORT, MACHINE, SERVER_LOG, METRICS_BEFORE,
+    CONFIG, ENGINE_ARGS, PLAN, REQUESTS, SUMMARY, RESULT, REPORT, MACHINE, SERVER, SERVER_LOG, METRICS_BEFORE,
     METRICS_AFTER, TELEMETRY, PAGE, VERDICT, SAMPLES, ERROR,
 )  # fmt: skip
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from thorexp.config import JobConfig, ServerKind
+from thorexp.config import JobConfig
+from thorexp.config_server import ServerKind
 from thorexp.errors import ConfigError
 from thorexp.kernels import Kernels, kernels_of
 from thorexp.measure.limits import Roofline
 from thorexp.measure.plan import LoadPlan
 from thorexp.measure.roofline import Board, kv_bytes_per_token, memory_fit
+from thorexp.measure.verdict import Origin
 from thorexp.rooflines import GB, UTILIZATION, as_configured, devices_of, number, roofline
 from thorexp.sim.cost import Reach
 from thorexp.sim.engine import Limits
@@ -204,6 +206,13 @@ def _kv_cache_bytes(config: JobConfig, args: Mapping[str, Any], limits: Roofline
     if fit is None:
         return number(config.hardware.env, CPU_KV_SPACE, 4) * GIB
     return fit.room_bytes - fit.weights_bytes
+
+
+def origin_of(config: JobConfig) -> Origin:
+    """What the job's figures are of."""
+    if is_simulated(config):
+        return "simulated"
+    return "rehearsed" if config.rehearse else "measured"
 
 
 def is_simulated(config: JobConfig) -> bool:

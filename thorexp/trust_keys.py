@@ -1,4 +1,4 @@
-"""Keys of telemetry and verdict, refused where nothing could come of them."""
+"""Keys of hardware, telemetry and verdict, refused where nothing could come of them."""
 
 import difflib
 import re
@@ -6,6 +6,7 @@ import shlex
 from dataclasses import asdict
 
 from thorexp.config import HardwareConfig
+from thorexp.config_server import ServerKind
 from thorexp.config_trust import TelemetryConfig
 from thorexp.errors import ConfigError
 from thorexp.measure.findings import NAMES
@@ -48,6 +49,27 @@ def check_hardware(hardware: HardwareConfig) -> None:
             ("says", str(wrong)),
             ("try", "hardware.match=null, which matches nothing"),
         ) from None
+
+
+def check_preparation(hardware: HardwareConfig, kind: ServerKind) -> None:
+    """ConfigError for a power mode that the board does not have, and for a board under somebody else's server."""
+    asked, modes = hardware.prepare, hardware.power_modes
+    if asked.power_mode is not None and asked.power_mode not in modes:
+        near = difflib.get_close_matches(asked.power_mode.upper(), modes, n=1, cutoff=0.0) or ["null"]
+        raise ConfigError(
+            f"hardware={hardware.name} has no power mode {asked.power_mode}.",
+            ("where", f"hardware.prepare.power_mode={asked.power_mode}"),
+            ("have", ", ".join(modes) or "none"),
+            ("try", f"hardware.prepare.power_mode={near[0]}"),
+        )
+    keys = {"power_mode": asked.power_mode, "lock_clocks": asked.lock_clocks, "drop_caches": asked.drop_caches}
+    wanted = [key for key, value in keys.items() if value]
+    if kind is ServerKind.attach and wanted:
+        raise ConfigError(
+            "The board under somebody else's server is not changed.",
+            ("where", ", ".join(f"hardware.prepare.{key}" for key in wanted)),
+            ("try", "server=vllm or server=docker, which start one; or prepare the board before, by hand"),
+        )
 
 
 def check_thresholds(believed: Thresholds) -> None:

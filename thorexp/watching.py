@@ -15,7 +15,8 @@ import psutil
 
 from thorexp import rundir
 from thorexp.asking import headers_of
-from thorexp.config import JobConfig, ServerKind
+from thorexp.config import JobConfig
+from thorexp.config_server import ServerKind
 from thorexp.machine.identity import identity
 from thorexp.machine.sampler import SamplerSpec
 from thorexp.machine.state import MachineState, state

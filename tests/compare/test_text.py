@@ -136,7 +136,13 @@ def test_what_speaks_against_a_number_is_said_by_its_side() -> None:
 def test_marks_are_explained_where_there_are_any() -> None:
     """And only there."""
     marked, plain = (list(remarks([faster(verdict=verdict)])) for verdict in (Verdict((CACHED,)), Verdict()))
-    assert (1, 0) == tuple(told.count("~ simulated, ? SUSPECT, ! INVALID") for told in (marked, plain))
+    assert (1, 0) == tuple(told.count("~ simulated, ^ rehearsed, ? SUSPECT, ! INVALID") for told in (marked, plain))
+
+
+def test_numbers_of_a_rehearsal_have_their_mark() -> None:
+    """Before that of their standing."""
+    (first, *_) = rows(faster(verdict=Verdict((CACHED,), origin="rehearsed")))
+    assert first[2].endswith("^!")
 
 
 STARTS = "and from what two starts may differ by (verdict.spread, or --spread, of {} %)"

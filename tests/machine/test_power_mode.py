@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.machine.machines import with_command, with_file
-from thorexp.machine.power_mode import PowerMode, power_mode
+from thorexp.machine.power_mode import PowerMode, power_mode, power_modes
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,20 @@ def test_a_machine_without_nvpmodel_has_no_power_mode(tmp_path: Path) -> None:
     """Not the largest one either."""
     mode = power_mode(tmp_path)
     assert (PowerMode(None, None), None) == (mode, mode.is_max)
+
+
+def test_modes_are_told_by_nvpmodel(tmp_path: Path) -> None:
+    """As NVIDIA's does, among much else (here of an AGX Xavier)."""
+    said = "NVPM VERB: PM_CONFIG: DEFAULT=MAXN(3)\\nNVPM VERB: POWER_MODEL: ID=0 NAME=MAXN\\n"
+    other = "NVPM VERB: value = 1\\nNVPM VERB: POWER_MODEL: ID=3 NAME=MODE_10W_2CORE\\n"
+    with_command(tmp_path, "usr/sbin/nvpmodel", f"[ \"$*\" = '-p --verbose' ] && printf '{said}{other}'")
+    assert {"MAXN": 0, "MODE_10W_2CORE": 3} == power_modes(tmp_path)
+
+
+def test_modes_are_told_by_nvpmodels_file_where_it_does_not_answer(tmp_path: Path) -> None:
+    """Which stands in /etc."""
+    with_command(tmp_path, "usr/sbin/nvpmodel", "exit 1")
+    with_file(
+        tmp_path, "etc/nvpmodel.conf", "< POWER_MODEL ID=0 NAME=MAXN >\nCPU_ONLINE\n< POWER_MODEL ID=1 NAME=120W >\n"
+    )
+    assert {"MAXN": 0, "120W": 1} == power_modes(tmp_path)

@@ -12,7 +12,7 @@ from thorexp.measure.grounds import answers, cache, client, limits, machine, ser
 from thorexp.measure.grounds.answers import Lengths
 from thorexp.measure.grounds.cache import CacheUse
 from thorexp.measure.grounds.machine import MachineFound, PowerState
-from thorexp.measure.grounds.server import ServerWork
+from thorexp.measure.grounds.server import OtherLoad, ServerWork
 from thorexp.measure.grounds.steadiness import Halves, Rest, lengths_differ, repeats_disagree
 from thorexp.measure.heat import Throttling
 from thorexp.measure.limits import Against, Limit, Utilization
@@ -104,7 +104,10 @@ GROUNDS = {
     "kv_cache_full": replace(PLAIN, server=ServerWork(kv_cache=1.0)),
     "server_queue": replace(PLAIN, server=ServerWork(queue_ms=150.0)),
     "slow_kernels": replace(PLAIN, server=ServerWork(slow_kernels=(("falls back to Marlin", "a newer vLLM"),))),
+    "known_problem": replace(PLAIN, server=ServerWork(known_problems=(("FP8 before 0.20", "a newer vLLM"),))),
     "simulation_late": replace(PLAIN, server=ServerWork(simulation_late=0.2)),
+    "other_load": replace(PLAIN, server=ServerWork(others=OtherLoad(before=1))),
+    "other_model": replace(PLAIN, server=ServerWork(other_model="model=a is a/a, the server serves b")),
     "other_machine": replace(PLAIN, machine=replace(MACHINE, is_other=True)),
     "power_mode": replace(PLAIN, machine=replace(MACHINE, before=SLOW, after=SLOW)),
     "clocks": replace(PLAIN, machine=replace(MACHINE, before=PowerState(clocks_locked=False))),

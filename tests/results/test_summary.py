@@ -377,6 +377,9 @@ def test_what_failed_adds_no_origin_to_a_table(tmp_path: Path) -> None:
         (("simulated", "simulated"), "simulated"),
         (("imported", "imported"), "imported"),
         (("simulated", "imported"), None),
+        (("rehearsed", "rehearsed"), None),
+        (("rehearsed", "measured"), "measured"),
+        (("rehearsed", "imported"), "imported"),
         ((), None),
     ],
     ids=str,
@@ -401,6 +404,11 @@ def test_a_measured_row_alone_is_not_the_best(tmp_path: Path) -> None:
 def test_what_is_all_of_one_origin_has_a_best(tmp_path: Path, origin: Origin) -> None:
     """Simulated rows may be compared with each other."""
     assert {"output_throughput": 99.0} == best(of_origins(tmp_path, origin, origin))
+
+
+def test_nothing_that_was_rehearsed_is_the_best(tmp_path: Path) -> None:
+    """A tiny model tells nothing of the one that it stands for."""
+    assert {} == best(of_origins(tmp_path, "rehearsed", "rehearsed"))
 
 
 def test_what_is_of_several_origins_has_no_best(tmp_path: Path) -> None:

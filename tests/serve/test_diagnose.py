@@ -42,7 +42,7 @@ def test_the_last_lines_are_the_logs_end() -> None:
         (
             "ValueError: Free memory on device cuda:0 (20.1/122.8 GiB) on startup is less than desired GPU memory "
             "utilization (0.9, 110.5 GiB).",
-            "drop_caches",
+            "hardware.prepare.drop_caches=true",
         ),
         ("ValueError: No available memory for the cache blocks.", "engine.gpu_memory_utilization=0.9"),
         (
@@ -50,10 +50,35 @@ def test_the_last_lines_are_the_logs_end() -> None:
             "needed, which is larger than the available KV cache memory (1.00 GiB).",
             "engine.max_model_len=4096",
         ),
+        (
+            "RuntimeError: _C::static_scaled_fp8_quant() expected at most 0 argument(s) but received 4 argument(s).",
+            "another quantization",
+        ),
         ("api_server.py: error: unrecognized arguments: --swap-space 16", "the engine argument"),
         ("OSError: [Errno 98] Address already in use", "server.port=null"),
         ("ptxas fatal   : Value 'sm_110a' is not defined for option 'gpu-name'", "TRITON_PTXAS_PATH"),
         ("torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device", "0.20"),
+        (
+            "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device",
+            "server=docker hardware.image=vllm/vllm-openai:latest",
+        ),
+        (
+            "return torch.ops._C.machete_mm(a, b_q, b_type.id, out_type, b_group_scales,",
+            "+server.env.VLLM_DISABLED_KERNELS=MacheteLinearKernel",
+        ),
+        ("This kernel only supports sm100f.", "engine.attention_backend=TRITON_ATTN"),
+        (
+            "RuntimeError: Error in function 'TllmGenFmhaRunner' at /workspace/include/flashinfer/trtllm/fmha/"
+            "fmhaRunner.cuh:30: Unsupported architecture",
+            "engine.attention_backend=TRITON_ATTN",
+        ),
+        (
+            "torch.AcceleratorError: CUDA error: the provided PTX was compiled with an unsupported toolchain.",
+            "engine.attention_backend=TRITON_ATTN",
+        ),
+        ("RuntimeError: CUDA error: cudaErrorUnsupportedPtxVersion", "hardware.image=nvcr.io/nvidia/vllm:26.04-py3"),
+        ("RuntimeError: FlashAttention 3 requires compute capability 9.0", "engine.attention_backend=TRITON_ATTN"),
+        ("return fused_marlin_moe(hidden_states, w1, w2)", "engine.moe_backend=cutlass"),
         ("huggingface_hub.errors.GatedRepoError: 401 Client Error.", "HF_TOKEN"),
         ("RuntimeError: [enforce fail] CHECK_EQ(mat1.size(1), K) failed", "another quantization"),
     ],
@@ -172,3 +197,29 @@ def test_what_is_no_lack_of_memory_does_not_pass(line: str) -> None:
 def test_what_vllm_prints_of_its_config_is_no_lack_of_memory() -> None:
     """Of all that the log says the cause alone decides."""
     assert not diagnose(NO_KERNEL, 1).lacks_memory
+
+
+# FlashInfer's own words at a first start on a Thor, where it compiles for up to 45 minutes.
+COMPILING = "2026-11-27 03:12:05,123 - INFO - flashinfer.jit: Loading JIT ops: fused_moe_110\n"
+
+
+def test_a_server_that_still_compiles_is_to_be_waited_for() -> None:
+    """When it was given up (no exit code) its last lines tell why it was not ready."""
+    found = diagnose(f"INFO 11-24 14:20:01 [x.py:1] starting\n{COMPILING}", None)
+    assert COMPILING.strip() == found.cause
+    assert found.remedy is not None
+    assert found.remedy.startswith("server.ready_timeout_s=3600")
+
+
+def test_a_server_that_has_ended_did_not_wait_for_a_compiler() -> None:
+    """Its exception is the cause, whatever it compiled before."""
+    assert "KeyError: 'rope'" == diagnose(f"{COMPILING}KeyError: 'rope'\n", 1).cause
+
+
+def test_the_particular_kernel_stands_before_the_general_complaint() -> None:
+    """Machete fails on a Thor for want of an image, for which another vLLM is not the only remedy."""
+    log = (
+        'File "vllm/_custom_ops.py", line 1098, in machete_mm\n'
+        "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device\n"
+    )
+    assert "VLLM_DISABLED_KERNELS" in str(diagnose(log, 1).remedy)

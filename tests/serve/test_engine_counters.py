@@ -128,3 +128,9 @@ def test_what_had_no_step_was_not_late(counted: EngineCounters) -> None:
 def test_a_simulation_that_was_in_time_is_late_by_nothing() -> None:
     """Zero is a share."""
     assert 0.0 == EngineCounters(busy_s=8.0, late_s=0.0).late_share
+
+
+def test_requests_that_have_ended_are_summed_over_their_ends() -> None:
+    """vLLM counts them by why they ended: 3 for their length, 1 given up."""
+    name = 'vllm:request_success_total{engine="0",finished_reason="%s"} %d.0\n'
+    assert EngineCounters(requests=3 + 1) == counters(name % ("length", 3) + name % ("abort", 1))

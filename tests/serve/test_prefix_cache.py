@@ -3,7 +3,7 @@
 import pytest
 
 from tests.serve.saying import saying
-from thorexp.serve.prefix_cache import PrefixCache, block_size, prefix_cache, reset_prefix_cache
+from thorexp.serve.prefix_cache import PrefixCache, block_size, is_off, prefix_cache, reset_prefix_cache
 
 PAGE = """# HELP vllm:prefix_cache_queries_total Prefix cache queries, in number of queried tokens.
 # TYPE vllm:prefix_cache_queries_total counter
@@ -59,3 +59,21 @@ def test_a_page_says_how_large_a_block_is() -> None:
 def test_a_page_that_does_not_say_how_large_a_block_is(page: str) -> None:
     """Absent, so that nobody takes a guess for what was said."""
     assert block_size(page) is None
+
+
+ENGINE = 'vllm:cache_config_info{enable_prefix_caching="%s",engine="%d"} 1.0\n'
+
+
+@pytest.mark.parametrize(
+    ("page", "off"),
+    [
+        (ENGINE % ("False", 0), True),
+        (ENGINE % ("True", 0), False),
+        (ENGINE % ("False", 0) + ENGINE % ("True", 1), False),
+        (PAGE + CONFIG % 32, False),
+        ("", False),
+    ],
+)
+def test_a_prefix_cache_is_off_by_the_word_of_all_engines(page: str, off: bool) -> None:
+    """What says nothing of it may have one."""
+    assert off == is_off(page)

@@ -239,7 +239,7 @@ def _words(process: psutil.Process) -> list[str]:
 def test_the_guard_needs_nothing_but_the_standard_library() -> None:
     """It runs isolated from any installed package."""
     guard = Path(__file__).parents[2] / "thorexp" / "serve" / "guard.py"
-    command = [sys.executable, "-I", "-S", str(guard), "1", sys.executable, "-c", "raise SystemExit(7)"]
+    command = [sys.executable, "-I", "-S", str(guard), "1", "null", "null", sys.executable, "-c", "raise SystemExit(7)"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert "7" == process.stdout.read().split()[-1]

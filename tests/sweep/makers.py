@@ -13,7 +13,8 @@ from tests.records import BELIEVED, a_record, a_result, a_summary
 from thorexp.baseline import shipped
 from thorexp.capacity import Capacity
 from thorexp.conf_tree import conf_dir, register
-from thorexp.config import SweepConfig, TrackingConfig
+from thorexp.config import TrackingConfig
+from thorexp.config_sweep import Executor, RayConfig, SlurmConfig, SweepConfig
 from thorexp.measure.roofline import Fit
 from thorexp.measure.verdict import Origin, Reason, Thresholds, Verdict
 from thorexp.report import Result, as_json, render
@@ -35,6 +36,11 @@ SWEEP = SweepConfig(
     lock=True,
     lock_path="/tmp/board.lock",
     lock_wait_s=0.0,
+    executor=Executor.local,
+    retries=2,
+    board_dir="boards",
+    ray=RayConfig(address=None),
+    slurm=SlurmConfig(cluster="local", folder="outputs/slurm"),
 )
 JOB = ComposedJob(
     number=0,

@@ -148,6 +148,13 @@ def test_a_sweep_that_goes_on_keeps_its_beginning_and_its_points(tmp_path: Path)
     assert record == read_sweep(tmp_path)
 
 
+def test_a_sweep_that_goes_on_has_the_id_that_it_began_with(tmp_path: Path) -> None:
+    """Unless it is given one, for it is to be taken for another."""
+    assert "sweep" == a_sweep(tmp_path, "p").id == begin(tmp_path, ("p",), to_run=True).id
+    assert "anew" == begin(tmp_path, ("p",), to_run=True, name="anew").id
+    assert "anew" == begin(tmp_path, ("p",), to_run=True).id
+
+
 @pytest.mark.parametrize(("to_run", "ended_at"), [(True, None), (False, 20.0)])
 def test_a_sweep_in_which_nothing_is_to_run_ended_when_it_did(
     tmp_path: Path, to_run: bool, ended_at: float | None

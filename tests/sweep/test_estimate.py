@@ -212,6 +212,16 @@ def test_a_simulated_repeat_says_nothing_of_how_long_a_server_takes_to_start() -
     assert History({}, {"a": 100.0}) == History({}, {"a": 100.0}).and_also(record, "p")
 
 
+def test_a_rehearsal_tells_how_long_a_rehearsal_takes_to_start(tmp_path: Path) -> None:
+    """And nothing of the model that it stands for."""
+    rehearsed = {**FINISHED.tags, "origin": "rehearsed"}
+    a_run_dir(tmp_path / "sweep" / "0", "p", measure_s=5.0, server_start_s=20.0, tags=rehearsed)
+    known = history(tmp_path)
+    assert History({"p": 5.0}, {"rehearsed a": 20.0}) == known
+    assert 5 + 20 == sweep_time([a_job("p", model="a", rehearsed=True)], known).seconds
+    assert 5 == sweep_time([a_job("p", model="a")], known).seconds
+
+
 def test_what_is_simulated_faster_takes_that_much_less() -> None:
     """Forty seconds twenty times as fast; of a floor of ten a half."""
     known, unknown = (a_job("p", needs=floor(10.0), forecast=each, speedup=20.0) for each in (FORECAST, None))

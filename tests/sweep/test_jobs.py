@@ -110,6 +110,14 @@ def order(*jobs: ComposedJob) -> list[str]:
     return [job.point for job in by_server(jobs)]
 
 
+def test_jobs_on_a_board_that_is_set_up_otherwise_share_no_server() -> None:
+    """The power mode and locked clocks, under which the server is started; not what is done before any start."""
+    board = "hardware.prepare"
+    words = ((), (f"{board}.power_mode=MAXN",), (f"{board}.power_mode=MAXN", f"{board}.lock_clocks=true"))
+    jobs = [composed(*each)[0] for each in (*words, (f"{board}.drop_caches=true",))]
+    assert [2, 1, 1] == list(Counter(job.server for job in jobs).values())
+
+
 def test_jobs_of_a_server_stand_side_by_side() -> None:
     """The servers in the order in which they were first asked for."""
     jobs = [a_job(f"{server}{load}", server=server) for load in "12" for server in "ba"]

@@ -10,7 +10,7 @@ from thorexp.compare.measured import Measured
 from thorexp.compare.pairs import Pair, against
 from thorexp.markdown_text import escaped, fenced
 from thorexp.measure.resampling import RESAMPLES
-from thorexp.measure.verdict import MARKS, standing_of
+from thorexp.measure.verdict import MARKS, UNREAL, standing_of
 from thorexp.results.page import page, piped
 from thorexp.results.summary import COLUMNS
 
@@ -18,7 +18,7 @@ HEADS = ("metric", "A", "B", "B / A", "95 % interval", "B is")
 SIGNS: Mapping[str, str] = {"better": "+", "worse": "-", "within noise": "=", "no interval": "", "not ranked": ""}
 LEGEND = "+ B is better, - worse, = within noise; without a sign not ranked, or no interval"
 NAMED_PAIRS = 2  # which a line can still name
-MARKED = "~ simulated, ? SUSPECT, ! INVALID"
+MARKED = "~ simulated, ^ rehearsed, ? SUSPECT, ! INVALID"
 
 
 def text(pairs: Sequence[Pair], gaps: Sequence[str] = ()) -> str:
@@ -33,7 +33,7 @@ def markdown(pairs: Sequence[Pair], gaps: Sequence[str] = ()) -> str:
 
 
 def rows(pair: Pair) -> Iterator[tuple[str, ...]]:
-    """By HEADS: numbers with the marks of their standing, `~` first where simulated."""
+    """By HEADS: numbers with the marks of their standing, `~` first where simulated, `^` where rehearsed."""
     for ratio in pair.ratios:
         yield (
             ratio.key,
@@ -133,7 +133,7 @@ def _sign(pair: Pair, key: str) -> str:
     if ratio is None:
         return "-"
     marks = {*_marks(pair.first, key), *_marks(pair.second, key)}
-    return f"{ratio.ratio:.3f}{''.join(mark for mark in '~?!' if mark in marks)}{SIGNS[pair.effect(ratio)]}"
+    return f"{ratio.ratio:.3f}{''.join(mark for mark in '~^?!' if mark in marks)}{SIGNS[pair.effect(ratio)]}"
 
 
 def _in_columns(names: Sequence[str]) -> tuple[str, list[str]]:
@@ -183,5 +183,5 @@ def _number(value: float) -> str:
 
 
 def _marks(point: Measured, key: str) -> str:
-    simulated = "~" if point.verdict is not None and point.verdict.origin == "simulated" else ""
-    return f"{simulated}{MARKS[standing_of(point.verdict, key)]}"
+    unreal = "" if point.verdict is None else UNREAL.get(point.verdict.origin, "")
+    return f"{unreal}{MARKS[standing_of(point.verdict, key)]}"

@@ -21,9 +21,12 @@ Answer = TypeVar("Answer")
 
 
 def command(root: Path, name: str) -> str | None:
-    """Where the system keeps a command of its own, which PATH need not know; absent when it has none."""
-    folders = ("usr/sbin", "usr/bin", "sbin", "bin")
-    return shutil.which(name, path=os.pathsep.join(str(root / folder) for folder in folders))
+    """Where this system has a command, by PATH first; else where a system keeps its own, which PATH need not know.
+
+    Absent when there is none.
+    """
+    folders = os.pathsep.join(str(root / folder) for folder in ("usr/sbin", "usr/bin", "sbin", "bin"))
+    return (root == Path("/") and shutil.which(name)) or shutil.which(name, path=folders)
 
 
 def output(words: Sequence[str], timeout_s: float) -> str | None:

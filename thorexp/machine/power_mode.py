@@ -8,6 +8,7 @@ from thorexp.machine.in_time import command, output
 from thorexp.machine.system_file import text
 
 NVPMODEL_TIMEOUT_S = 2.0
+POWER_MODEL = re.compile(r"POWER_MODEL:? ID=(\d+) NAME=(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,11 @@ def power_mode(root: Path) -> PowerMode:
         return PowerMode(found[1], int(found[2]))
     status = re.search(r"pmode:(\d+)", text(root / "var/lib/nvpmodel/status") or "")
     return PowerMode(None, int(status[1]) if status else None)
+
+
+def power_modes(root: Path) -> dict[str, int]:
+    """nvpmodel's number of each mode, by name: as `nvpmodel -p --verbose` tells, else of its file."""
+    nvpmodel = command(root, "nvpmodel")
+    said = nvpmodel and output((nvpmodel, "-p", "--verbose"), NVPMODEL_TIMEOUT_S)
+    known = POWER_MODEL.findall(said or "") or POWER_MODEL.findall(text(root / "etc/nvpmodel.conf") or "")
+    return {name: int(number) for number, name in known}

@@ -19,8 +19,9 @@ NAMES = (
     "prefix_cache_hits", "cold_cache_not_verified", "ttft_below_prefill_limit", "tpot_below_decode_limit",
     "batch_above_bandwidth", "degenerate_text", "failed_requests", "stopped_load", "answer_lengths",
     "tokens_in_one_read", "client_lag", "schedule_lag", "client_saturated", "preemptions", "kv_cache_full",
-    "server_queue", "slow_kernels", "simulation_late", "other_machine", "power_mode", "clocks", "throttling", "drift",
-    "few_samples", "unsteady_rest", "repeats_disagree", "output_lengths_differ",
+    "server_queue", "slow_kernels", "known_problem", "simulation_late", "other_load", "other_model",
+    "other_machine", "power_mode", "clocks", "throttling", "drift", "few_samples", "unsteady_rest",
+    "repeats_disagree", "output_lengths_differ",
 )  # fmt: skip
 
 
@@ -76,7 +77,10 @@ def _reasons(found: Findings, believed: Thresholds) -> Iterator[Reason | None]:
     yield server.kv_cache_full(work.kv_cache, believed.kv_cache)
     yield server.server_queue(work.queue_ms, summary.ttft_ms.mean if summary.ttft_ms else None, believed.server_queue)
     yield server.slow_kernels(work.slow_kernels)
+    yield server.known_problem(work.known_problems)
     yield server.simulation_late(work.simulation_late, believed.client_lag)
+    yield server.other_load(work.others)
+    yield server.other_model(work.other_model)
     if found.machine is not None:
         yield machine.other_machine(found.machine)
         yield machine.power_mode(found.machine)

@@ -6,9 +6,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
 Standing = Literal["VALID", "SUSPECT", "INVALID"]
-Origin = Literal["measured", "simulated", "imported"]  # imported: measured by others
+# imported: measured by others; rehearsed: of a tiny model that stands for another
+Origin = Literal["measured", "simulated", "imported", "rehearsed"]
 WORSE: tuple[Standing, ...] = ("VALID", "SUSPECT", "INVALID")
 MARKS: Mapping[Standing, str] = {"VALID": "", "SUSPECT": "?", "INVALID": "!"}  # behind a number in a table
+# Behind a number in a table, which nobody measured of the model or the board that it stands beside.
+UNREAL: Mapping[Origin, str] = {"simulated": "~", "rehearsed": "^"}
 ALL = "all"  # every metric of a result
 # All that divides work by time or energy, and so is wrong of work that was not done.
 WORK_DONE = ("throughput", "goodput", "tokens_per_s", "energy")

@@ -17,7 +17,7 @@ LADDERS = (
 
 
 MISSED, DOUBTED = "no point keeps it", "no point with VALID numbers"
-MIXED = "no points that compare: without numbers, or of several origins"
+MIXED = "no points that compare: without numbers, rehearsed, or of several origins"
 
 
 def choice(entries: Sequence[Entry], heading: str) -> Table:

@@ -10,7 +10,7 @@ from thorexp.results.entry import Entry
 from thorexp.results.files import cells, give_or_take, judged, legend_of, named, with_best
 from thorexp.results.frontier import frontier_figure
 from thorexp.results.spent import energy_figure
-from thorexp.results.summary import Row, columns_of, origin_compared
+from thorexp.results.summary import Row, columns_of, origin_compared, origins
 from thorexp.results.whence import ORIGINS, whence
 from thorexp.secret import masked
 
@@ -47,7 +47,7 @@ def _origin_words(table: Sequence[Row]) -> Iterator[str]:
     numbered = [row for row in table if row.values]
     for origin, words in ORIGINS.items():
         yield from _counted(words.capitalize(), sum(row.origin == origin for row in numbered), len(table))
-    if numbered and origin_compared(numbered) is None:
+    if len(origins(numbered)) > 1 and origin_compared(numbered) is None:
         yield "Points of several origins, none of them measured, are not held against each other."
     doubted = sum(row.verdict is None or row.verdict.standing != "VALID" for row in numbered)
     yield from _counted("SUSPECT or INVALID in some of their numbers, which win nothing", doubted, len(table))

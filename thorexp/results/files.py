@@ -8,25 +8,26 @@ from rich.table import Table
 from rich.text import Text
 
 from thorexp.measure.stats import Agreement
-from thorexp.measure.verdict import MARKS, Origin, Reason, Verdict
+from thorexp.measure.verdict import MARKS, UNREAL, Origin, Reason, Verdict
 from thorexp.results.page import page
 from thorexp.results.summary import COLUMNS, GOODPUT, Column, Row, best, columns_of, origin_compared, origins
 from thorexp.secret import masked
 
 ABSENT = "-"
-BEST, SIMULATED = "*", "~"  # behind a number, as the marks of a standing
-SHORT: Mapping[Origin, str] = {"measured": "", "simulated": "sim ", "imported": "imp "}
+BEST = "*"  # behind a number, as the marks of a standing
+SHORT: Mapping[Origin, str] = {"measured": "", "simulated": "sim ", "imported": "imp ", "rehearsed": "reh "}
 REMARKS: Mapping[Origin, str] = {
     "simulated": "sim: simulated, nothing was measured",
     "imported": "imp: imported, measured by others",
+    "rehearsed": "reh: rehearsed by a tiny model of random weights, no figure is of the model or the board",
 }
 GIVES_WAY = "median_itl_ms"  # to the goodput, in 100 columns
 FIGURES, WHOLE = 6, 9  # of a number in a table, with its point; of one that has none
 STOPPED = "stopped_load"  # a reason that the table tells in words of its own
 OF_SWEEPS = ("repeats_disagree", "output_lengths_differ")  # which no single report knows
 LEGEND = "* best of several numbers without a mark, ? SUSPECT, ! INVALID: why, and what to try, is in each report"
-LEGEND_OF_SIMULATED = (
-    "~ simulated, * best of several (of measured ones, if there are any) without ? or !, "
+LEGEND_OF_UNREAL = (
+    ", * best of several (of measured ones, if there are any) without ? or !, "
     "? SUSPECT, ! INVALID: why, and what to try, is in each report"
 )
 
@@ -34,7 +35,8 @@ LEGEND_OF_SIMULATED = (
 def text(table: Sequence[Row], heading: str, title: str) -> str:
     """One line a point, the best of each column marked with *, what is SUSPECT with ?, what is INVALID with !.
 
-    What is simulated with ~, before any of these. Then what was not measured, the reasons, and why points failed.
+    What is simulated with ~, what is rehearsed with ^, before any of these. Then what was not measured, the reasons,
+    and why points failed.
     Numbers have five digits, or all before the point; names are folded, so that it fits 100 columns.
     """
     grid = Table(padding=(0, 0), pad_edge=False)
@@ -77,7 +79,9 @@ def as_csv(table: Sequence[Row]) -> str:
 
 def legend_of(table: Sequence[Row]) -> str:
     """What its marks mean."""
-    return LEGEND_OF_SIMULATED if "simulated" in origins(table) else LEGEND
+    there = origins(table)
+    unreal = [f"{mark} {origin}" for origin, mark in UNREAL.items() if origin in there]
+    return f"{', '.join(unreal)}{LEGEND_OF_UNREAL}" if unreal else LEGEND
 
 
 def named(name: str, row: Row) -> str:
@@ -107,8 +111,7 @@ def cells(
             yield row.state if column is COLUMNS[0] else ABSENT, ""
         else:
             star = BEST if best_of.get(column.key) == value.median else ""
-            simulated = SIMULATED if row.origin == "simulated" else ""
-            yield f"{shown(value)}{simulated}", MARKS[row.standing_of(column.key)] or star
+            yield f"{shown(value)}{UNREAL.get(row.origin, '')}", MARKS[row.standing_of(column.key)] or star
 
 
 def _columns_in_text(table: Sequence[Row]) -> tuple[Column, ...]:

@@ -9,7 +9,7 @@ from thorexp.html.blocks import Figure, Table
 from thorexp.html.template import COLOURS, INK
 from thorexp.measure.stats import frontier
 from thorexp.measure.verdict import Origin, Standing
-from thorexp.results.summary import Row, origin_compared, origins
+from thorexp.results.summary import Row, origin_compared, origins, unreal_alone
 
 Placed = tuple[Row, tuple[float, float]]  # tokens/s per user, and of the system
 
@@ -21,11 +21,13 @@ SYMBOLS: Mapping[Origin, Mapping[Standing, str]] = {
     "measured": {"VALID": "circle", "SUSPECT": "circle-open", "INVALID": "x"},
     "simulated": {"VALID": "diamond", "SUSPECT": "diamond-open", "INVALID": "diamond-x-open"},
     "imported": {"VALID": "square", "SUSPECT": "square-open", "INVALID": "square-x-open"},
+    "rehearsed": {"VALID": "cross", "SUSPECT": "cross-open", "INVALID": "asterisk-open"},
 }
 DESCRIPTION = (
     "Each point by the output tokens/s that one user sees (1000 / median TPOT in ms) and that all see together: "
     "the further right and up, the better. The line joins the points that no other beats in both. "
-    "Circles are measured, diamonds simulated, squares imported; a hollow mark is SUSPECT, a crossed one INVALID."
+    "Circles are measured, diamonds simulated, squares imported, crosses rehearsed; "
+    "a hollow mark is SUSPECT, a crossed one INVALID."
 )
 
 
@@ -39,10 +41,10 @@ def frontier_figure(table: Sequence[Row], heading: str) -> Figure | None:
         return None
     placed, line = [row for row, _ in shown], _line(shown)
     mode = "markers+text" if len(shown) <= LABELS else "markers"
-    simulated = "simulated: " if origins(placed) == {"simulated"} else ""
+    unreal = unreal_alone(placed, ": ")
     marks = (_marks(origin, shown) | {"mode": mode} for origin in SYMBOLS if origin in origins(placed))
     return Figure(
-        title=f"{simulated}output of the system against speed for each user",
+        title=f"{unreal}output of the system against speed for each user",
         description=DESCRIPTION,
         data=(_drawn(line), *marks),
         layout={

@@ -16,14 +16,17 @@ from thorexp.secret import masked, shown_command
 from thorexp.sweepdir import SweepRecord
 
 
-def html_page(record: SweepRecord, table: Sequence[Row], heading: str, title: str) -> str:
-    """The whole page. A point with repeats shows the first that finished; one whose files are damaged says so."""
+def html_page(record: SweepRecord, table: Sequence[Row], heading: str, title: str, found: Sequence[str] = ()) -> str:
+    """The whole page. A point with repeats shows the first that finished; one whose files are damaged says so.
+
+    `found`: what searches among the points came to.
+    """
     shown = entries(table)
     keys = varied([each.config for each in shown if each.config])
     points = tuple(_section(each, each.anchor, keys) for each in shown if each.anchor is not None)
     one_by_one = Section("Point by point", "point-by-point", points)
     began = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(record.started_at))
-    lead = (title, f"Begun {began} by: python -m thorexp {shown_command(record.command)}")
+    lead = (title, *map(masked, found), f"Begun {began} by: python -m thorexp {shown_command(record.command)}")
     return document(f"Sweep {record.id}", lead, (*decision_blocks(shown, heading), one_by_one))
 
 

@@ -9,7 +9,7 @@ from thorexp.html.blocks import Figure
 from thorexp.html.template import COLOURS
 from thorexp.measure.verdict import Origin
 from thorexp.results.frontier import SYMBOLS, frontier_figure
-from thorexp.results.summary import Row, origins
+from thorexp.results.summary import Row, unreal_alone
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ FRONTIER_PNG, POINTS_PNG = "frontier.png", "points.png"
 WIDTH_IN, DPI = 8.0, 100  # as wide as MLflow's description, with its assistant beside it
 SHOWN_POINTS = 30  # the best; more bars than that cannot be read
 # plotly's names of marks in matplotlib's; of "-open" ones only the edge is drawn.
-MARKERS = {"circle": "o", "diamond": "D", "square": "s", "x": "x"}
+MARKERS = {"circle": "o", "diamond": "D", "square": "s", "x": "x", "cross": "P", "asterisk": "+"}
 BARS = (
     ("output_throughput", "output tokens/s"),
     ("median_ttft_ms", "median TTFT, ms"),
@@ -94,9 +94,9 @@ def _points(shown: Sequence[Row], count: int) -> "Canvas":
         axes.spines[["top", "right"]].set_visible(False)
     columns[0].set_yticks(range(len(shown)), [row.short for row in shown], fontsize=8)
     columns[0].invert_yaxis()
-    simulated = "simulated; " if origins(shown) == {"simulated"} else ""
+    unreal = unreal_alone(shown, "; ")
     left = f"; the best {len(shown)} of {count} points" if len(shown) < count else ""
-    canvas.suptitle(f"{simulated}filled bars are VALID, hollow ones SUSPECT, hatched ones INVALID{left}", fontsize=10)
+    canvas.suptitle(f"{unreal}filled bars are VALID, hollow ones SUSPECT, hatched ones INVALID{left}", fontsize=10)
     return canvas
 
 

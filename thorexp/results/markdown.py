@@ -12,16 +12,17 @@ from thorexp.secret import masked, shown_command, shown_word
 from thorexp.tracking.sweep_note import REPORTS
 
 
-def markdown(table: Sequence[Row], title: str, command: str | None = None) -> str:
+def markdown(table: Sequence[Row], title: str, command: str | None = None, found: Sequence[str] = ()) -> str:
     """Title, where it is from, the table, the best of each column in bold, and the remarks; then the reports.
 
     All that stands before the first heading, REPORTS, is short, and MLflow's description of a sweep; without any
     report there is no heading. Times in ms. Repeats are shown by their median ± half of the 95 % interval of their
-    mean. `command`: what was typed behind `python -m thorexp`. The reports are laid out as the published table is, so
-    that `python -m thorexp.judge` reads them back.
+    mean. `command`: what was typed behind `python -m thorexp`; `found`: what searches among the points came to. The
+    reports are laid out as the published table is, so that `python -m thorexp.judge` reads them back.
     """
     told = sections(table)
-    parts = [[title], _whence(table, command), _table(table), fenced(remarks(table))]
+    facts = [*(f"- found: {escaped(line)}" for line in found), *_whence(table, command)]
+    parts = [[title], facts, _table(table), fenced(remarks(table))]
     if told:
         parts += [[REPORTS], *(part for section in told for part in _section(section))]
     return "\n\n".join("\n".join(part) for part in map(list, parts) if part) + "\n"

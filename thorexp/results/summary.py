@@ -9,7 +9,7 @@ from typing import Any, Literal
 from thorexp.errors import RecordError
 from thorexp.measure.grounds.steadiness import lengths_differ, repeats_disagree
 from thorexp.measure.stats import Agreement, agreement
-from thorexp.measure.verdict import Origin, Standing, Thresholds, Verdict, joined, standing_of, verdict
+from thorexp.measure.verdict import UNREAL, Origin, Standing, Thresholds, Verdict, joined, standing_of, verdict
 from thorexp.results.apart import apart, apart_in_columns, unshared
 from thorexp.rundir import RESULT, VERDICT, RunDir
 
@@ -117,9 +117,17 @@ def origins(table: Iterable[Row]) -> frozenset[Origin]:
     return frozenset(row.origin for row in table if row.values)
 
 
-def origin_compared(table: Sequence[Row]) -> Origin | None:
-    """Of the rows that are held against each other: the measured ones, else all; absent where these are of several."""
+def unreal_alone(table: Iterable[Row], then: str) -> str:
+    """The word before a title, if all that has numbers is simulated, or all rehearsed: nothing of it was measured."""
     found = origins(table)
+    return next((f"{origin}{then}" for origin in UNREAL if found == {origin}), "")
+
+
+def origin_compared(table: Sequence[Row]) -> Origin | None:
+    """Of the rows that are held against each other: the measured ones, else all; absent where these are of several.
+    What is rehearsed tells nothing of a model, and is held against nothing.
+    """
+    found = origins(table) - {"rehearsed"}
     return "measured" if "measured" in found else next(iter(found)) if len(found) == 1 else None
 
 

@@ -15,6 +15,7 @@ ORIGINS: Mapping[Origin, str] = {
     "measured": "measured",
     "simulated": "simulated, nothing was measured",
     "imported": "imported, measured by others",
+    "rehearsed": "rehearsed by a tiny model of random weights, no figure is of the model or the board",
 }
 
 

@@ -39,7 +39,7 @@ class EngineCounters:
     first token. `ttft`: as the server sees it, from arrival to first token. vLLM adds `queue` and `prefill` when a
     request has finished. `preemptions`: requests put back to free KV cache. `drafts`: speculative proposals, of
     `draft_tokens` in all, of which `accepted_tokens` were kept. Of a simulation `busy_s`: seconds of its steps, and
-    `late_s`, by which they were told late.
+    `late_s`, by which they were told late. `requests`: that have ended, those given up among them.
     """
 
     preemptions: int | None = None
@@ -53,6 +53,7 @@ class EngineCounters:
     accepted_tokens: int | None = None
     busy_s: float | None = None
     late_s: float | None = None
+    requests: int | None = None
 
     @property
     def mean_queue_ms(self) -> float | None:
@@ -77,6 +78,7 @@ class EngineCounters:
             _minus(self.accepted_tokens, earlier.accepted_tokens),
             _minus(self.busy_s, earlier.busy_s),
             _minus(self.late_s, earlier.late_s),
+            _minus(self.requests, earlier.requests),
         )
 
 
@@ -95,6 +97,7 @@ def counters(page: str) -> EngineCounters | None:
         accepted_tokens=_count(sums, "vllm:spec_decode_num_accepted_tokens_total"),
         busy_s=sums.get("thorexp_sim_busy_seconds_total"),
         late_s=sums.get("thorexp_sim_late_seconds_total"),
+        requests=_count(sums, "vllm:request_success_total"),
     )
     return None if counted == EngineCounters() else counted
 

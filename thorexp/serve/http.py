@@ -47,6 +47,12 @@ def _ask(url: str, data: bytes | None, timeout_s: float, headers: Headers) -> st
     except urllib.error.HTTPError as refused:
         with refused:
             body = refused.read().decode("utf-8", "replace")
-        raise HttpError(url, refused.code, body) from None
+        raise HttpError(url, refused.code, _without_key(body, headers)) from None
     except (OSError, ValueError, HTTPException) as failed:
         raise HttpError(url, None, str(getattr(failed, "reason", failed)) or type(failed).__name__) from None
+
+
+def _without_key(body: str, headers: Headers) -> str:
+    """A server that refuses a key may quote it."""
+    scheme, _, key = headers.get("Authorization", "").partition(" ")
+    return body.replace(key, "***") if scheme and key else body

@@ -11,8 +11,13 @@ from pathlib import Path
 
 import psutil
 
+from thorexp.errors import ConfigError
+from thorexp.superuser import Superuser
+
 GIB = 1 << 30
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
+SYSCTL = ("sysctl", "-w", "vm.drop_caches=3")
+DROP_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +42,7 @@ def wait_until_back(before: int, timeout_s: float) -> None:
         if time.monotonic() >= deadline:
             _log.warning(
                 "%.1f GiB were free before the server, %.1f GiB are after it; "
-                "if the next one lacks memory: server.drop_caches=true as root",
+                "if the next one lacks memory: hardware.prepare.drop_caches=true, else a reboot",
                 before / GIB,
                 now / GIB,
             )
@@ -46,15 +51,22 @@ def wait_until_back(before: int, timeout_s: float) -> None:
         now = available()
 
 
-def drop_page_cache(through: Path = DROP_CACHES) -> bool:
-    """Give back the page cache; whether that was possible, and said where it was not."""
+def require_dropped(superuser: Superuser, through: Path = DROP_CACHES) -> None:
+    """Give back the page cache; ConfigError where that is not possible."""
     os.sync()
     try:
         through.write_text("3\n")
-    except OSError as refused:
+    except OSError:
+        superuser.run(SYSCTL, DROP_S)  # which a line for sudoers can allow
+
+
+def drop_page_cache(superuser: Superuser, through: Path = DROP_CACHES) -> bool:
+    """Give back the page cache; whether that was possible, and said where it was not."""
+    try:
+        require_dropped(superuser, through)
+    except ConfigError as failed:
         _log.warning(
-            "server.drop_caches: the page cache was not dropped (%s); as root: sysctl -w vm.drop_caches=3",
-            refused.strerror,
+            "hardware.prepare.drop_caches: the page cache was not dropped; as root: %s\n%s", " ".join(SYSCTL), failed
         )
         return False
     return True

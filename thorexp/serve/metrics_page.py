@@ -20,6 +20,11 @@ def whole_labels(page: str, name: str, label: str) -> tuple[int, ...]:
     return tuple(int(each) for each in said if each.isdecimal())
 
 
+def labels(page: str, name: str) -> tuple[Mapping[str, str], ...]:
+    """Of each sample of that name, in order."""
+    return tuple(sample.labels for sample in _samples(page) if sample.name == name)
+
+
 def _samples(page: str) -> list[Sample]:
     try:
         return [sample for family in text_string_to_metric_families(page) for sample in family.samples]

@@ -1,30 +1,32 @@
-"""vLLM as a child process; nothing of it outlives us."""
+"""vLLM as a child process, or in a container whose client is one; nothing of it outlives us."""
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 
 from thorexp.errors import DeathError, LacksMemoryError, StartError
-from thorexp.serve import guard, memory
+from thorexp.serve import docker, guard, memory
 from thorexp.serve.diagnose import Diagnosis, diagnose
 from thorexp.serve.phase import Phase, phase_of, unwatched
 from thorexp.serve.server import Endpoint, LaunchSpec, can_listen, claim_port, url_of, wait_ready
+from thorexp.superuser import Superuser
 
 _log = logging.getLogger(__name__)
 
 # After thorexp itself has died there is nobody left to be patient for.
 ORPHAN_GRACE_S = 2.0
-# What the guard needs beyond the grace: it waits twice this long at most for what SIGKILL does not end.
-GUARD_S = 3 * guard.KILL_S
+# What the guard needs beyond the grace, for what SIGKILL does not end and a daemon that is slow to remove.
+GUARD_S = 3 * guard.KILL_S + 2 * guard.REMOVE_S
 # Of a log that may be long: the lines that tell the phase are the last.
 TAIL_BYTES = 32_768
 
@@ -40,19 +42,22 @@ class VllmProcess:
         self._port = port
         self.log = log
         self._printed: tuple[str, ...] | None = None
+        self._name = docker.new_name()
         self.endpoint = Endpoint(url_of(spec.host, port), spec.model, None)
         self._free_before = memory.available()
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
+        if spec.container is not None:
+            docker.note(spec.container.client, self._name)
+        with log.open("wb") as output, _given(spec) as given:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", guard.__file__, str(ORPHAN_GRACE_S), *spec.argv(port)],
+                [sys.executable, "-I", guard.__file__, str(ORPHAN_GRACE_S), *_guarded(spec, port, self._name, given)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
                 text=True,
                 env=_environment(spec),
                 start_new_session=True,
-                pass_fds=kept,
+                pass_fds=kept if given is None else (*kept, given),
             )
 
     def wait_ready(self, watch: Callable[[Phase], None] = unwatched) -> None:
@@ -93,6 +98,9 @@ class VllmProcess:
             self._tell(f"stop {self._spec.stop_timeout_s}\n")
             self._wait_for_guard()
         self._kill_unguarded()
+        if self._spec.container is not None:
+            docker.make_sure_gone(self._spec.container.client, self._name)
+            docker.forget(self._name)
         self._wait_for_port()
         memory.wait_until_back(self._free_before, self._spec.memory_timeout_s)
 
@@ -108,7 +116,7 @@ class VllmProcess:
         """A guard that was killed has said the server's process id and no code: its group is ours to end."""
         said = self._said()
         if len(said) == 1:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(int(said[0]), signal.SIGKILL)
 
     def _tell(self, line: str) -> None:
@@ -167,9 +175,12 @@ def start(
     spec: LaunchSpec, log: Path, watch: Callable[[Phase], None] = unwatched, kept: tuple[int, ...] = ()
 ) -> VllmProcess:
     """Start it and wait until it is ready; StartError, with the cause, when it does not get there."""
+    docker.remove_noted()
+    if spec.container is not None:
+        docker.remove_leftovers(spec.container.client)
     port = _claim(spec)
     if spec.drop_caches:
-        memory.drop_page_cache()
+        memory.drop_page_cache(Superuser(spec.asks_sudo))
     _log.info("server: starting %s, log in %s", spec.model, log)
     began = time.monotonic()
     server = VllmProcess(spec, port, log, kept)
@@ -197,9 +208,35 @@ def _claim(spec: LaunchSpec) -> int:
         ) from None
 
 
+def _guarded(spec: LaunchSpec, port: int, name: str, given: int | None) -> tuple[str, ...]:
+    """The guard's words: how a container of that name ends, if it is one, what its client reads, and the command."""
+    if spec.container is None:
+        return "null", "null", *spec.argv(port)
+    run = spec.container.run_words(name, spec.argv(port), spec.model)
+    return json.dumps(spec.container.ending(name)), json.dumps(given), *run
+
+
+@contextlib.contextmanager
+def _given(spec: LaunchSpec) -> Iterator[int | None]:
+    """What the client of a container reads; absent for a process, which has its variables in its environment."""
+    if spec.container is None:
+        yield None
+        return
+    descriptor = docker.env_file(spec.container.variables(_variables(spec)))
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _environment(spec: LaunchSpec) -> dict[str, str]:
+    """Of the command; of a container's client the user's own, as of any other of theirs."""
+    return {**os.environ, **(_variables(spec) if spec.container is None else {})}
+
+
+def _variables(spec: LaunchSpec) -> dict[str, str]:
     local = {"HF_HUB_OFFLINE": "1"} if Path(spec.model).is_dir() else {}
-    return {**os.environ, "VLLM_SERVER_DEV_MODE": "1", "PYTHONUNBUFFERED": "1", **local, **dict(spec.env)}
+    return {"VLLM_SERVER_DEV_MODE": "1", "PYTHONUNBUFFERED": "1", **local, **dict(spec.env)}
 
 
 def _holder(port: int) -> tuple[tuple[str, str], ...]:

@@ -4,29 +4,37 @@ import hashlib
 import json
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 from thorexp.errors import StartError
+from thorexp.serve.docker import Container
 from thorexp.serve.engine_args import EngineArg, to_flags
-from thorexp.serve.http import NO_HEADERS, Headers, HttpError, get_json, get_text, post_json
+from thorexp.serve.http import NO_HEADERS, Headers, HttpError, get_text, post_json
+from thorexp.serve.said import Said, is_busy, said_by
 
 POLL_S = 0.25
+Api = Literal["completions", "chat"]
+PATHS: Mapping[Api, str] = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
+OTHER: Mapping[Api, Api] = {"completions": "chat", "chat": "completions"}
+REFUSED = (401, 403)
+ABSENT = (404, 405, 501)  # of what a server does not have
 SIMULATED = "+simulated"  # ends the version of a server that thorexp simulates
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A server that answers. `version`: of vLLM, as GET /version says; absent where there is none. `speedup`: of a
-    simulated one, how many of its seconds pass in one.
+    simulated one, how many of its seconds pass in one. `said`: of itself, as it became ready.
     """
 
     base_url: str
     served_model: str
     version: str | None
     speedup: float = 1.0
+    said: Said | None = None
 
     @property
     def simulated(self) -> bool:
@@ -57,7 +65,9 @@ class LaunchSpec:
     """Everything that decides a server, and how long its owner waits for it.
 
     `port` absent: any free one. `probe_len`: tokens in the prompt of the completion that shows it ready.
-    `drop_caches`: give back the page cache before it starts. `headers`: of what it is asked, which may hold a key.
+    `drop_caches`: give back the page cache before it starts, for which `asks_sudo` allows `sudo -n`. `headers`: of what
+    it is asked, which may hold a key.
+    `container`: what `command` runs in; absent for a process of this machine.
     """
 
     command: tuple[str, ...]
@@ -71,16 +81,22 @@ class LaunchSpec:
     memory_timeout_s: float
     probe_len: int
     drop_caches: bool = False
+    asks_sudo: bool = False
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    container: Container | None = None
 
     @property
     def fingerprint(self) -> str:
         """SHA-256, hex, over what the server sees: two jobs with one value can share a server."""
-        seen = (self.command, self.model, to_flags(self.args), self.env, self.host, self.port)
+        seen: tuple[object, ...] = (self.command, self.model, to_flags(self.args), self.env, self.host, self.port)
+        if self.container is not None:
+            seen = (*seen, self.container.seen)
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
     def argv(self, port: int) -> tuple[str, ...]:
-        """The whole command. `vllm serve` takes the model as its argument, the module as `--model`."""
+        """The whole command, as it runs in a container if there is one. `vllm serve` takes the model as its argument,
+        the module as `--model`.
+        """
         model = (self.model,) if "serve" in self.command else ("--model", self.model)
         return (*self.command, *model, "--host", self.host, "--port", str(port), *to_flags(self.args))
 
@@ -93,7 +109,7 @@ def wait_ready(
     What `check_alive` raises passes through.
     """
     deadline = time.monotonic() + timeout_s
-    while not _answers(f"{base_url}/health"):
+    while not _answers(f"{base_url}/health", headers):
         check_alive()
         if time.monotonic() >= deadline:
             raise StartError(
@@ -102,30 +118,37 @@ def wait_ready(
                 ("try", f"server.ready_timeout_s={2 * timeout_s:g}"),
             )
         time.sleep(POLL_S)
-    version, speedup = _version(base_url)
-    endpoint = Endpoint(base_url, _served_model(base_url, headers), version, speedup)
-    _complete_once(endpoint, probe_len, max(30.0, deadline - time.monotonic()), headers)
+    endpoint = endpoint_at(base_url, headers)
+    answer_once(endpoint, "completions", probe_len, max(30.0, deadline - time.monotonic()), headers)
     return endpoint
 
 
-def _answers(url: str) -> bool:
+def _answers(url: str, headers: Headers) -> bool:
     try:
-        get_text(url, timeout_s=5.0)
+        get_text(url, timeout_s=5.0, headers=headers)
     except HttpError:
         return False
     return True
 
 
-def _served_model(base_url: str, headers: Headers) -> str:
+def endpoint_at(base_url: str, headers: Headers = NO_HEADERS, wanted: str | None = None) -> Endpoint:
+    """By its own word, with the model `wanted` where it serves that; StartError when it does not say what it serves."""
     try:
-        return str(get_json(f"{base_url}/v1/models", headers=headers)["data"][0]["id"])
-    except (HttpError, ValueError, LookupError, TypeError) as unreadable:
-        if isinstance(unreadable, HttpError) and unreadable.status in (401, 403):
+        said = said_by(base_url, headers, wanted)
+    except (HttpError, ValueError) as unreadable:
+        if isinstance(unreadable, HttpError) and unreadable.status in REFUSED:
             raise StartError(
                 "The server wants another key.",
                 ("where", f"{base_url}/v1/models"),
                 ("says", str(unreadable)),
                 ("try", "export OPENAI_API_KEY=…, or the variable that endpoint.api_key_env names"),
+            ) from None
+        if isinstance(unreadable, HttpError) and is_busy(unreadable):
+            raise StartError(
+                "The server does not say in time what it is.",
+                ("where", base_url),
+                ("says", str(unreadable)),
+                ("try", "the same command, when it has less to do"),
             ) from None
         raise StartError(
             "The server does not say which model it serves.",
@@ -133,29 +156,31 @@ def _served_model(base_url: str, headers: Headers) -> str:
             ("says", str(unreadable)),
             ("try", "a server that speaks the OpenAI API, as vLLM does"),
         ) from None
+    return Endpoint(base_url, said.model.id, said.version, said.speedup, said)
 
 
-def _version(base_url: str) -> tuple[str | None, float]:
-    """Of vLLM, absent where it says none; and how fast its time passes."""
+def answer_once(endpoint: Endpoint, api: Api, prompt_len: int, timeout_s: float, headers: Headers = NO_HEADERS) -> None:
+    """One prompt of about that many tokens, as the load will be asked; StartError when it is not answered."""
+    url, asked = f"{endpoint.base_url}{PATHS[api]}", {"model": endpoint.served_model, **_first_prompt(api, prompt_len)}
     try:
-        said = get_json(f"{base_url}/version")
-        return str(said["version"]), float(said.get("speedup", 1.0))
-    except (HttpError, ValueError, LookupError, TypeError, AttributeError):
-        return None, 1.0
-
-
-def _complete_once(endpoint: Endpoint, prompt_len: int, timeout_s: float, headers: Headers) -> None:
-    prompt = list(range(10, 10 + prompt_len))
-    asked = {"model": endpoint.served_model, "prompt": prompt, "max_tokens": 4, "temperature": 0}
-    try:
-        post_json(f"{endpoint.base_url}/v1/completions", asked, timeout_s, headers)
+        post_json(url, asked, timeout_s, headers)
     except HttpError as failed:
+        remedy = "the server's log: the engine behind a healthy API server may have died"
+        lacks = failed.status in ABSENT
         raise StartError(
             "The server is up but does not complete a first prompt.",
-            ("where", f"{endpoint.base_url}/v1/completions"),
-            ("says", failed.body[:500]),
-            ("try", "the server's log: the engine behind a healthy API server may have died"),
+            ("where", url),
+            ("says", failed.body[:500] if failed.status is None else f"HTTP {failed.status}: {failed.body[:500]}"),
+            ("try", f"endpoint={OTHER[api]}, or {remedy}" if lacks else remedy),
         ) from None
+
+
+def _first_prompt(api: Api, prompt_len: int) -> dict[str, Any]:
+    numbers = range(10, 10 + prompt_len)
+    if api == "chat":
+        words = " ".join(map(str, numbers))
+        return {"messages": [{"role": "user", "content": words}], "max_completion_tokens": 4}
+    return {"prompt": list(numbers), "max_tokens": 4, "temperature": 0}
 
 
 def url_of(host: str, port: int) -> str:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from thorexp.config import SweepConfig
+from thorexp.config_sweep import SweepConfig
 from thorexp.machine.temperature import hottest_c
 
 POLL_S = 2.0

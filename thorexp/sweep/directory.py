@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from thorexp.config_sweep import Executor
 from thorexp.errors import RecordError
 from thorexp.sweep.resume import finished_points
 from thorexp.sweepdir import SWEEP, SweepRecord, read_sweep, sweep_id
@@ -28,7 +29,7 @@ def command() -> str:
     return shlex.join(sys.argv[1:])
 
 
-def directories_for(configured: Path, points: Set[str], command: str) -> Iterator[Path]:
+def directories_for(configured: Path, points: Set[str], command: str, by: Executor = Executor.local) -> Iterator[Path]:
     """Where a sweep of these points may be kept, the best first: it goes on where it stopped, or begins.
 
     It goes on in an earlier sweep that it repeats, narrows or extends: one beside it that was asked for all of
@@ -38,7 +39,7 @@ def directories_for(configured: Path, points: Set[str], command: str) -> Iterato
     """
     if not (configured / SWEEP).exists():
         earlier = [sweep for sweep in _sweeps_beside(configured) if _continues(sweep, points, command)]
-        finished = {sweep.directory: len(finished_points(sweep.directory).keys() & points) for sweep in earlier}
+        finished = {sweep.directory: len(finished_points(sweep.directory, by).keys() & points) for sweep in earlier}
         earlier.sort(key=lambda sweep: (finished[sweep.directory], sweep.started_at), reverse=True)
         yield from (sweep.directory for sweep in earlier)
     yield from fresh_directories(configured)
@@ -67,18 +68,20 @@ def hold(directory: Path) -> bool:
     return True
 
 
-def begin(directory: Path, points: tuple[str, ...], to_run: bool) -> SweepRecord:
-    """The sweep as it begins, written into its directory; one that goes on keeps its beginning.
+def begin(directory: Path, points: tuple[str, ...], to_run: bool, name: str | None = None) -> SweepRecord:
+    """The sweep as it begins, written into its directory; one that goes on keeps its beginning, and its id but for a
+    `name` that is given.
 
     It also keeps its points, so that none of its measurements is forgotten, and its end where nothing is to run.
     """
     earlier = read_sweep(directory)
     # By the wall clock: when it began is a label, and no duration is made of it.
-    record = SweepRecord(sweep_id(directory), command(), points, time.time(), directory)
+    record = SweepRecord(name or sweep_id(directory), command(), points, time.time(), directory)
     if earlier is not None:
         together = tuple(dict.fromkeys((*earlier.points, *points)))
         ended_at = None if to_run else earlier.ended_at
-        record = replace(record, points=together, started_at=earlier.started_at, ended_at=ended_at)
+        record = replace(record, id=name or earlier.id, points=together)
+        record = replace(record, started_at=earlier.started_at, ended_at=ended_at)
     record.write()
     return record
 

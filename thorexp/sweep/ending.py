@@ -16,6 +16,7 @@ from thorexp.results.images import images
 from thorexp.results.markdown import markdown
 from thorexp.results.summary import Point, Row, origins, rows
 from thorexp.rundir import RunDir
+from thorexp.slo_found import found_lines
 from thorexp.sweepdir import SweepRecord
 
 SUMMARY_TXT = "summary.txt"
@@ -39,15 +40,16 @@ def keep_sweep(record: SweepRecord, points: Sequence[Point], beside: Sequence[Ro
     heading, table = rows(points, beside)
     own = origins([row for row in table if row not in beside])
     now = replace(record, finished=finished, failed=failed, origin=next(iter(own)) if len(own) == 1 else None)
-    simulated = "simulated: " if now.origin == "simulated" else ""
-    title = f"{simulated}{finished} of {len(points)} jobs finished, {failed} failed: {record.directory}"
-    print(shown := text(table, heading, title), end="", flush=True)
+    unreal = "" if now.origin in (None, "measured") else f"{now.origin}: "
+    title = f"{unreal}{finished} of {len(points)} jobs finished, {failed} failed: {record.directory}"
+    found = found_lines(record.directory)
+    print(shown := text(table, heading, title) + "".join(f"{line}\n" for line in found), end="", flush=True)
     now.write()
     if len(points) == len(record.points):
         _keep(record.directory, "the table as text", lambda: {SUMMARY_TXT: shown})
         _keep(record.directory, "the table as CSV", lambda: {SUMMARY_CSV: as_csv(table)})
-        _keep(record.directory, "the summary", lambda: {SUMMARY_MD: markdown(table, title, record.command)})
-        _keep(record.directory, "the page", lambda: {SWEEP_PAGE: html_page(record, table, heading, title)})
+        _keep(record.directory, "the summary", lambda: {SUMMARY_MD: markdown(table, title, record.command, found)})
+        _keep(record.directory, "the page", lambda: {SWEEP_PAGE: html_page(record, table, heading, title, found)})
         _keep(record.directory, "the images", lambda: images(table, heading))
     for line in places_of_sweep(record.directory, SHOWN_FILES, Path.cwd()):
         print(line, flush=True)

@@ -14,7 +14,7 @@ from thorexp.sweep.jobs import ComposedJob
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What took how long, in seconds: to measure a point, by its digest; to start a server, by its model."""
+    """What took how long, in seconds: to measure a point, by its digest; to start a server, by `server_name`."""
 
     measures: Mapping[str, float]
     starts: Mapping[str, float]
@@ -25,10 +25,10 @@ class History:
 
     def and_also(self, record: Record, base: str) -> "History":
         """With one more record, of a repeat of `base`."""
-        model = record.tags.get("model", "")
         whole = record.measure_s if _whole(record) else None
         measured = {} if whole is None else {record.point: whole, base: whole}
-        started = {} if record.server_start_s is None or _is_simulated(record) else {model: record.server_start_s}
+        starts = record.server_start_s
+        started = {} if starts is None or _is_simulated(record) else {_server_of(record): starts}
         return History({**self.measures, **measured}, {**self.starts, **started})
 
 
@@ -61,7 +61,7 @@ def history(root: Path) -> History:
     return History(
         {record.point: record.measure_s for record in records if _whole(record) and record.measure_s is not None},
         {
-            record.tags.get("model", ""): record.server_start_s
+            _server_of(record): record.server_start_s
             for record in records
             if record.server_start_s is not None and not _is_simulated(record)
         },
@@ -70,6 +70,16 @@ def history(root: Path) -> History:
 
 def _whole(record: Record) -> bool:
     return record.status == "finished" and "stopped" not in record.tags
+
+
+def _server_of(record: Record) -> str:
+    """What starts are told apart by."""
+    return server_name(record.tags.get("model", ""), record.tags.get("origin") == "rehearsed")
+
+
+def server_name(model: str, rehearsed: bool) -> str:
+    """A model; that which stands for it in a rehearsal starts sooner, and is another."""
+    return f"rehearsed {model}" if rehearsed else model
 
 
 def _is_simulated(record: Record) -> bool:
@@ -102,7 +112,8 @@ def sweep_time(
     is there already.
     """
     pace = pace_of(among or jobs, known)
-    servers = {job.server: job.model for job in jobs if job.server != running and not job.simulated}
+    starting = [job for job in jobs if job.server != running and not job.simulated]
+    servers = {job.server: server_name(job.model, job.rehearsed) for job in starting}
     parts = [
         *(measure_time(job, known, pace) for job in jobs),
         *(_start(known, model) for model in servers.values()),

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from thorexp.capacity import Capacity, capacity, check_fit
 from thorexp.compose import composed
-from thorexp.config import BaselineConfig, JobConfig, ServerKind, SweepConfig, TrackingConfig
+from thorexp.config import BaselineConfig, JobConfig, TrackingConfig
+from thorexp.config_server import ServerKind
+from thorexp.config_sweep import SweepConfig
 from thorexp.errors import ConfigError
 from thorexp.measure.verdict import Thresholds
 from thorexp.prediction import Forecast, forecast
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import RunDir
+from thorexp.session import take_board_for_image
+from thorexp.sweep.reach import check_reach
 
 # Far enough apart that a sweep over small seeds and its repeats do not meet.
 SEED_STEP = 1000
@@ -30,7 +34,8 @@ class ComposedJob:
     `point`: its digest; `base`: that of the first of its repeats. `subdir`: of the sweep's directory. `refused`:
     why its board cannot carry it. Of the load plan nothing is kept: a sweep's plans together can take the memory
     that a server needs. `forecast`: of a dry run alone; absent too where the simulator cannot tell.
-    `speedup`: how much faster than a server its time passes; 1 for one, infinite for a prediction.
+    `speedup`: how much faster than a server its time passes; 1 for one, infinite for a prediction. `digest`: of the
+    load, which another board has to plan alike.
     """
 
     number: int
@@ -52,7 +57,10 @@ class ComposedJob:
     baseline: BaselineConfig
     dry_run: bool
     simulated: bool = False
+    rehearsed: bool = False
     speedup: float = 1.0
+    digest: str = ""
+    stop_timeout_s: float = 0.0
 
 
 def with_repeats(tree: DictConfig, number: int, overrides: Sequence[str]) -> tuple[ComposedJob, ...]:
@@ -76,10 +84,12 @@ def by_server(jobs: Sequence[ComposedJob]) -> list[ComposedJob]:
 
 
 def check_apart(to_run: Sequence[ComposedJob], directory: Path, there: Mapping[str, RunDir]) -> None:
-    """ConfigError when a job would be kept where another one is, which would be lost.
+    """ConfigError when a job would be kept where another one is, which would be lost, or rehearsals among measurements.
 
     `there`: the measurements in the directory of the sweep, by point.
     """
+    for job in to_run:
+        _check_alike(job, directory, there.values())
     owners = {run_dir.path: point for point, run_dir in there.items()}
     for job in to_run:
         place = directory / job.subdir
@@ -91,6 +101,16 @@ def check_apart(to_run: Sequence[ComposedJob], directory: Path, there: Mapping[s
             )
 
 
+def _check_alike(job: ComposedJob, directory: Path, there: Iterable[RunDir]) -> None:
+    others = "measurements" if job.rehearsed else "rehearsals"
+    if any((run_dir.record().tags.get("origin") == "rehearsed") != job.rehearsed for run_dir in there):
+        raise ConfigError(
+            f"In the directory of this sweep there are {others}.",
+            ("where", f"hydra.sweep.dir={directory}"),
+            ("try", "another hydra.sweep.dir, or none"),
+        )
+
+
 def _reseeded(tree: DictConfig, repeat: int) -> DictConfig:
     again = copy.deepcopy(tree)
     again.workload.seed += SEED_STEP * repeat
@@ -98,8 +118,11 @@ def _reseeded(tree: DictConfig, repeat: int) -> DictConfig:
 
 
 def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, base: str | None) -> ComposedJob:
-    prepared = prepare(*composed(tree))
+    asked, typed = composed(tree)
+    take_board_for_image(asked)
+    prepared = prepare(asked, typed)
     needs, config, point = capacity(prepared), prepared.config, prepared.point
+    check_reach(tree, config)
     with open_dict(tree):
         tree.hydra.job.id = point[:8]
     return ComposedJob(
@@ -110,7 +133,7 @@ def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, b
         base=base or point,
         repeat=repeat,
         model=config.model.name,
-        server=f"attached {config.server.base_url}" if prepared.launch is None else prepared.launch.fingerprint,
+        server=_server(prepared),
         subdir=_subdir(tree),
         needs=needs,
         forecast=forecast(prepared) if config.dry_run else None,
@@ -122,8 +145,20 @@ def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, b
         baseline=config.baseline,
         dry_run=config.dry_run,
         simulated=prepared.sim is not None,
+        rehearsed=config.rehearse,
         speedup=speedup_of(config),
+        digest=prepared.digest,
+        stop_timeout_s=config.server.stop_timeout_s,
     )
+
+
+def _server(job: PreparedJob) -> str:
+    """What jobs share that run side by side: a server, on a board that is set up alike."""
+    if job.launch is None:
+        return f"attached {job.config.server.base_url}"
+    board = job.config.hardware.prepare
+    mode, clocks = board.power_mode or "", "locked" if board.lock_clocks else ""
+    return " ".join(filter(None, (job.launch.fingerprint, mode, clocks)))
 
 
 def speedup_of(config: JobConfig) -> float:

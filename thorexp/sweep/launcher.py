@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, open_dict
 
 from thorexp import tracking
 from thorexp.config import TrackingConfig
+from thorexp.config_sweep import Executor
 from thorexp.errors import ThorexpError
 from thorexp.progress import SweepState
 from thorexp.results.beside import baseline_rows
@@ -22,13 +24,14 @@ from thorexp.results.summary import Point, Row
 from thorexp.rundir import RECORD, RunDir
 from thorexp.secret import shown_word
 from thorexp.session import SHOWN, take_board
+from thorexp.sweep.boards import Boards, Played, boards_for, name_of_its_own
 from thorexp.sweep.cooldown import cool_down
 from thorexp.sweep.directory import begin, command, directories_for, forget, fresh_directories, hold, unless_begun
 from thorexp.sweep.ending import how_to_go_on, keep_sweep, track_sweep
 from thorexp.sweep.estimate import History, history, sweep_time
 from thorexp.sweep.jobs import ComposedJob, check_apart, with_repeats
 from thorexp.sweep.plan import SweepPlan
-from thorexp.sweep.resume import finished_points
+from thorexp.sweep.resume import finished_points, warn_of_versions
 from thorexp.sweepdir import SweepRecord
 
 log = logging.getLogger(__name__)
@@ -49,40 +52,91 @@ class SweepLauncher(Launcher):
         self._returns: dict[str, JobReturn] = {}
         self._points: dict[str, Point] = {}
         self._models: set[str] = set()
+        self._has_run = False
+        self._boards: Boards | None = None
+        self._name: str | None = None
         self._beside: tuple[Row, ...] = ()
+        self._kept: tuple[SweepRecord, TrackingConfig] | None = None
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run every point that has no record yet; results in the order of `job_overrides`.
 
         A failed one leaves the others running. A point that was asked for twice has one result.
         """
+        asked = [self.compose(words, initial_job_idx + i) for i, words in enumerate(job_overrides)]
+        plan, done = self._take(asked)
+        if plan is not None:
+            print(plan.text(), flush=True)
+            self._play(plan, done)
+            self.conclude()
+        return [_told([self._returns[job.point] for job in repeats]) for repeats in asked]
+
+    def compose(self, overrides: Sequence[str], number: int) -> tuple[ComposedJob, ...]:
+        """One point with its repeats; ConfigError for what no server could make right."""
         setup_globals()
         self._log_as_sweep()
         with unless_begun(self._configured):
-            asked = [self._compose(initial_job_idx + i, each) for i, each in enumerate(job_overrides)]
+            tree = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            return with_repeats(tree, number, overrides)
+
+    def probe(self, repeats: tuple[ComposedJob, ...]) -> tuple[Point, ...]:
+        """One point of a search: jobs of the sweep like any other, without a plan or a table of their own. `conclude`
+        shows all of them.
+
+        One that its board cannot carry, or whose server fails, has failed. In a dry run it is not run.
+        """
+        plan, done = self._take([repeats])
+        if plan is not None:
+            self._play(plan, done)
+        return tuple(self._points.get(job.point, Point(job.overrides, job.base, None, "not run")) for job in repeats)
+
+    def recall(self, repeats: tuple[ComposedJob, ...], errors: Sequence[str | None]) -> None:
+        """A point that an earlier process has probed, for the table: nothing of it is run again, whatever became of its
+        records. `errors`: of each repeat, absent where it finished.
+        """
+        directory = self._directory = self._directory or self._place(repeats)
+        there = finished_points(directory, repeats[0].sweep.executor)
+        if all(job.point in there for job in repeats):
+            self.probe(repeats)
+            return
+        for job, error in zip(repeats, errors, strict=True):
+            if error is not None:
+                self._points[job.point] = Point(job.overrides, job.base, directory / job.subdir, "failed", error)
+
+    @property
+    def directory(self) -> Path | None:
+        """Where the sweep is kept; absent before anything was asked for."""
+        return self._directory
+
+    def conclude(self) -> None:
+        """The table, the files and MLflow's run of all that was launched and probed; nothing of a dry run."""
+        if self._kept is not None:
+            record, to = self._kept
+            record = self._keep(replace(record, ended_at=record.ended_at or time.time()))
+            track_sweep(record, to)
+            warn_of_versions(point.directory for point in self._points.values() if point.state == "finished")
+
+    def _take(self, asked: Sequence[tuple[ComposedJob, ...]]) -> tuple[SweepPlan | None, Mapping[str, RunDir]]:
+        """Of what has no result yet a plan, absent without any, and the records that are there already."""
+        with unless_begun(self._configured):
             jobs = {job.point: job for job in chain.from_iterable(reversed(asked)) if job.point not in self._returns}
             fresh = tuple(sorted(jobs.values(), key=lambda job: (job.number, job.repeat)))
-            if fresh:
-                plan, done = self._plan(fresh)
-                print(plan.text(), flush=True)
-                self._models |= {job.model for job in fresh}
-                self._beside = baseline_rows(fresh[0].baseline, self._models)
-        if fresh:
-            self._dry(plan) if fresh[0].dry_run else self._play(plan, done)
-        return [_told([self._returns[job.point] for job in repeats]) for repeats in asked]
+            if not fresh:
+                return None, {}
+            plan, done = self._plan(fresh)
+            self._models |= {job.model for job in fresh}
+            self._beside = baseline_rows(fresh[0].baseline, self._models)
+            self._boards = self._boards or boards_for(plan)
+            return plan, done
 
     @property
     def _configured(self) -> Path:
         return Path(str(self.config.hydra.sweep.dir)).resolve()
 
-    def _compose(self, number: int, overrides: Sequence[str]) -> tuple[ComposedJob, ...]:
-        tree = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        return with_repeats(tree, number, overrides)
-
     def _plan(self, jobs: tuple[ComposedJob, ...]) -> tuple[SweepPlan, Mapping[str, RunDir]]:
         """What is to do, and the records that are there already."""
         directory = self._directory = self._directory or self._place(jobs)
-        there = finished_points(directory)
+        there = finished_points(directory, jobs[0].sweep.executor)
         done = {job.point: there[job.point] for job in jobs if job.sweep.resume and job.point in there}
         plan = SweepPlan(jobs, done.keys(), directory, history(self._configured.parent))
         check_apart(plan.to_run, directory, there)
@@ -95,7 +149,7 @@ class SweepLauncher(Launcher):
         places = (
             fresh_directories(configured)
             if named or not first.sweep.resume
-            else directories_for(configured, {job.point for job in jobs}, command())
+            else directories_for(configured, {job.point for job in jobs}, command(), first.sweep.executor)
         )
         if first.dry_run:
             forget(configured)
@@ -107,28 +161,32 @@ class SweepLauncher(Launcher):
             forget(configured)
         return place
 
-    def _dry(self, plan: SweepPlan) -> None:
-        self._returns |= {job.point: _not_run(job) for job in plan.jobs}
-
     def _play(self, plan: SweepPlan, done: Mapping[str, RunDir]) -> None:
-        """Run what is not done, track what is, sum up; when interrupted, sum up what there is."""
+        """Run what is not done and track what is; when interrupted, sum up what there is. A dry run does neither."""
+        if plan.jobs[0].dry_run:
+            self._returns |= {job.point: _not_run(job) for job in plan.jobs}
+            return
         points = (*self._points, *(job.point for job in plan.jobs))
-        record = begin(plan.directory, points, to_run=bool(plan.to_run))
+        self._name = self._name or name_of_its_own(plan)
+        record = begin(plan.directory, points, to_run=bool(plan.to_run), name=self._name)
         self._returns |= {job.point: _not_run(job) for job in plan.jobs if job.refused is not None}
         try:
-            self._run_all(plan)
+            self._run_all(plan, record.id, done)
             self._track(plan.jobs, done)
         except BaseException:
-            self._keep(record, plan)
+            self._note(plan)
+            self._keep(record)
             print(f"To go on where this stopped: {how_to_go_on(record)}", flush=True)
             raise
-        record = self._keep(replace(record, ended_at=record.ended_at or time.time()), plan)
-        track_sweep(record, plan.jobs[0].tracking)
+        self._note(plan)
+        self._kept = record, plan.jobs[0].tracking
 
-    def _keep(self, record: SweepRecord, plan: SweepPlan) -> SweepRecord:
-        SHOWN.pause()
-        there = finished_points(plan.directory)
+    def _note(self, plan: SweepPlan) -> None:
+        there = finished_points(plan.directory, plan.jobs[0].sweep.executor)
         self._points |= {job.point: _point(job, self._returns.get(job.point), there, plan) for job in plan.jobs}
+
+    def _keep(self, record: SweepRecord) -> SweepRecord:
+        SHOWN.pause()
         return keep_sweep(record, tuple(self._points.values()), self._beside)
 
     def _track(self, jobs: Sequence[ComposedJob], done: Mapping[str, RunDir]) -> None:
@@ -142,12 +200,18 @@ class SweepLauncher(Launcher):
             status = JobStatus.COMPLETED if refused is None else JobStatus.FAILED
             self._returns[job.point] = JobReturn(overrides=job.overrides, status=status, _return_value=refused)
 
-    def _run_all(self, plan: SweepPlan) -> None:
+    def _run_all(self, plan: SweepPlan, sweep: str, done: Mapping[str, RunDir]) -> None:
         jobs, known = plan.to_run, plan.known
+        if plan.jobs[0].sweep.executor is not Executor.local:
+            ids = {point: run_dir.record().id for point, run_dir in done.items()}
+            with closing(Played(plan, sweep, ids).run(self._boards)) as results:
+                self._returns.update(results)
+            return
         for i, job in enumerate(jobs):
             self._show(plan, i, known)
-            if i > 0:
+            if self._has_run:
                 cool_down(job.sweep)
+            self._has_run = True
             self._returns[job.point] = self._run(job, plan.directory)
             known = _learn(known, job, RunDir(plan.directory / job.subdir))
 

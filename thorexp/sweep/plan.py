@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from thorexp.capacity import Capacity, capacity
+from thorexp.config_sweep import Executor
 from thorexp.prediction import Forecast, forecast
 from thorexp.prepare import PreparedJob
 from thorexp.results.apart import apart_in_columns
@@ -19,6 +20,10 @@ from thorexp.sweep.jobs import ComposedJob, by_server, refusal, speedup_of
 
 ABSENT = "-"
 UNCHECKED = "No vLLM is here to say which engine arguments it knows: they are not checked."
+CHECKED_THERE = (
+    "Which engine arguments vLLM knows is checked on the boards.\n"
+    "The boards' vLLM is no part of a point: after an upgrade sweep.resume=false measures anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,9 @@ class SweepPlan:
         bases = _by_base(self.jobs)
         heading, names = apart_in_columns([jobs[0].overrides for jobs in bases.values()])
         refusals = [str(jobs[0].refused) for jobs in bases.values() if jobs[0].refused is not None]
-        unchecked = [UNCHECKED] if any(job.unchecked for job in self.jobs) else []
+        elsewhere = self.jobs[0].sweep.executor is not Executor.local
+        remark = CHECKED_THERE if elsewhere else UNCHECKED
+        unchecked = [remark] if any(job.unchecked for job in self.jobs) else []
         return _text(self._title(len(bases)), heading, tuple(self._rows(names, bases)), (*unchecked, *refusals))
 
     def _title(self, points: int) -> str:
@@ -49,8 +56,10 @@ class SweepPlan:
         jobs = "" if points == len(self.jobs) else f", {_count(len(self.jobs), 'job')}"
         refused = sum(job.refused is not None for job in self.jobs)
         is_predicted = all(math.isinf(job.speedup) for job in self.jobs)
-        to_run = "to predict" if is_predicted else f"to run on {_count(len(servers), 'server start')}"
-        time = f"; {sweep_time(left, self.known, self.jobs)}" if left and not is_predicted else ""
+        verb = "to rehearse" if any(job.rehearsed for job in self.jobs) else "to run"
+        to_run = "to predict" if is_predicted else f"{verb} on {_count(len(servers), 'server start')}"
+        on_one = "" if self.jobs[0].sweep.executor is Executor.local else " on one board"
+        time = f"; {sweep_time(left, self.known, self.jobs)}{on_one}" if left and not is_predicted else ""
         return (
             f"{_count(points, 'point')}{jobs}: {len(self.done)} done already, {len(left)} {to_run}"
             f"{f', {refused} refused' if refused else ''}{time}"

@@ -6,10 +6,28 @@ tracking one directory twice leaves one run. `import mlflow` takes seconds: only
 
 from thorexp.rundir import RunDir
 from thorexp.sweepdir import SweepRecord
+from thorexp.tracking.database import BELONGS, REMEDIES, is_database_server
+from thorexp.tracking.of_sweep import Finished, bring, end_lost, end_seconds, finished_runs, open_collecting
 from thorexp.tracking.store import Store, close_abandoned, open_store, put, warm_up
 from thorexp.tracking.view import view_of_job, view_of_sweep
 
-__all__ = ["Store", "close_abandoned", "open_store", "track", "track_sweep", "warm_up"]
+__all__ = [
+    "BELONGS",
+    "REMEDIES",
+    "Finished",
+    "Store",
+    "bring",
+    "close_abandoned",
+    "end_lost",
+    "end_seconds",
+    "finished_runs",
+    "is_database_server",
+    "open_collecting",
+    "open_store",
+    "track",
+    "track_sweep",
+    "warm_up",
+]
 
 
 def track(run_dir: RunDir, store: Store) -> str:

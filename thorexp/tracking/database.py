@@ -1,17 +1,42 @@
 """The file of an SQLite store: made whole or not at all, and written to by one at a time."""
 
 import fcntl
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from thorexp.errors import TrackingError
+from thorexp.secret import masked
+
+_DATABASE_SERVER = re.compile(r"(postgres(ql)?|mysql|mssql)(\+\w+)?:")
+
+
+BELONGS = "tracking.uri is a database, which belongs behind a tracking server that keeps the artifacts too."
+REMEDIES = (
+    ("try", "pip install 'thorexp[server]', then on one host"),
+    ("", "mlflow server --backend-store-uri postgresql+psycopg2://… --artifacts-destination DIR"),
+    ("", "and on each board tracking.uri=http://HOST:5000"),
+)
+
+
+def is_database_server(uri: str) -> bool:
+    """Whether a store of that address would have its artifacts elsewhere."""
+    return _DATABASE_SERVER.match(uri) is not None
+
 
 def database_of(uri: str) -> Path | None:
-    """The absolute file of an SQLite store; absent for any other store."""
+    """The absolute file of an SQLite store; absent for a tracking server.
+
+    TrackingError for the address of a database server: what writes there writes artifacts to a disk of its own, which
+    nobody else can read.
+    """
     from sqlalchemy.engine import make_url
 
+    if is_database_server(uri):
+        raise TrackingError(BELONGS, ("where", masked(uri)), *REMEDIES)
     return Path(make_url(uri).database or "").absolute() if uri.startswith("sqlite:") else None
 
 
@@ -19,8 +44,8 @@ def database_of(uri: str) -> Path | None:
 def alone(database: Path | None) -> Iterator[None]:
     """Nobody else fills a run or, at first use, makes the tables: two at once break each other's.
 
-    A server locks nothing, so two replays of one record at the same moment may leave two runs there. The
-    database is opened here first, since MLflow would retry for 100 s on one that cannot be.
+    A server locks nothing; what two make there at once is put right afterwards. The database is opened here first,
+    since MLflow would retry for 100 s on one that cannot be.
     """
     if database is None:
         yield

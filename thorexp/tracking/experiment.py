@@ -13,7 +13,8 @@ every key; params are only what was chosen or typed.
 
 **May a number be believed?** `tags.standing` is VALID, SUSPECT (a reason speaks against some numbers) or INVALID
 (against all that matters); the run's description has the reasons and what to try. `tags.origin` is `measured`,
-`simulated` (computed by a model of the hardware, nothing was measured) or `imported` (measured by others).
+`simulated` (computed by a model of the hardware, nothing was measured), `imported` (measured by others) or `rehearsed`
+(a tiny model of random weights in place of each: no figure is of the model or the board).
 
 **Metrics** without a prefix have the names and definitions of `vllm bench serve`, latencies in ms, times in s:
 

@@ -1,11 +1,13 @@
 """A view's content, put into its run."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from thorexp.tracking.experiment import NOTE
 from thorexp.tracking.load_input import LoadInput
+from thorexp.tracking.record_runs import REVISION
 from thorexp.tracking.sweep_note import RUN_ID
 from thorexp.tracking.view import View
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
 
-REVISION = "thorexp.revision"
+_CLASH = re.compile("unique|duplicate", re.IGNORECASE)  # as PostgreSQL, SQLite and MySQL say it
 TABLES = "mlflow.loggedArtifacts"  # by which MLflow knows a table from any other JSON
 
 
@@ -31,7 +33,7 @@ def fill(client: "MlflowClient", run_id: str, view: View) -> None:
     for name, table in view.tables:
         client.log_text(run_id, table, name)
     if view.load is not None:
-        client.log_inputs(run_id, datasets=[_dataset(view.load)])
+        _log_dataset(client, run_id, _dataset(view.load))
     client.log_batch(run_id, [Metric(point.key, point.value, point.ms, point.step) for point in view.series])
     metrics = [Metric(key, value, view.end_ms, 0) for key, value in view.metrics.items()]
     params = [Param(key, value) for key, value in view.params.items()]
@@ -45,6 +47,20 @@ def _shown(view: View, run_id: str) -> Iterator[tuple[str, str]]:
         yield NOTE, view.note.replace(RUN_ID, run_id)
     if view.tables:
         yield TABLES, json.dumps([{"path": name, "type": "table"} for name, _ in view.tables])
+
+
+def _log_dataset(client: "MlflowClient", run_id: str, dataset: "DatasetInput") -> None:
+    """Runs of the same load share its row, and of those that make it at the same moment a server refuses all but one:
+    asked again, it finds the row there.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_inputs(run_id, datasets=[dataset])
+    except MlflowException as refused:
+        if not _CLASH.search(str(refused)):
+            raise
+        client.log_inputs(run_id, datasets=[dataset])
 
 
 def _dataset(load: LoadInput) -> "DatasetInput":

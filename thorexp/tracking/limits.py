@@ -11,5 +11,8 @@ def key_of(name: str) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """The text where it is short enough, else its beginning, so that one can see it."""
+    """The text where it is short enough, else its beginning, so that one can see it. Without NUL, as logs have after a
+    loss of power: PostgreSQL takes none.
+    """
+    text = text.replace("\0", "")
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -45,7 +45,7 @@ def _of_experiment(client: "MlflowClient", name: str) -> Iterator["Run"] | None:
     experiment = experiment or client.get_experiment_by_name(name)
     if experiment is None:
         return None
-    return _found(client, str(experiment.experiment_id), "tags.`thorexp.kind` = 'job'")
+    return found(client, str(experiment.experiment_id), "tags.`thorexp.kind` = 'job'")
 
 
 def _known(ask: Callable[[str], T], name: str) -> T | None:
@@ -64,14 +64,14 @@ def _of_run(client: "MlflowClient", run: "Run") -> Iterator["Run"]:
     if not _is_sweep(run):
         return iter([run])
     of_sweep = f"tags.`thorexp.kind` = 'job' AND tags.`thorexp.sweep` = '{run.data.tags['thorexp.id']}'"
-    return _found(client, str(run.info.experiment_id), of_sweep)
+    return found(client, str(run.info.experiment_id), of_sweep)
 
 
 def _is_sweep(run: "Run") -> bool:
     return bool(run.data.tags.get("thorexp.kind") == "sweep")
 
 
-def _found(client: "MlflowClient", experiment: str, condition: str) -> Iterator["Run"]:
+def found(client: "MlflowClient", experiment: str, condition: str) -> Iterator["Run"]:
     """All of them, page by page, the oldest first."""
     token = None
     while True:

@@ -19,6 +19,7 @@ from thorexp.rundir import (
     RunDir,
 )
 from thorexp.secret import is_secret, masked, shown_command
+from thorexp.slo_found import found_values
 from thorexp.sweepdir import SweepRecord
 from thorexp.tracking.limits import TAG_CHARS, cut, key_of
 from thorexp.tracking.load_input import LoadInput, load_input_of
@@ -107,13 +108,13 @@ def view_of_sweep(sweep: SweepRecord) -> View:
         )
     status = "failed" if sweep.failed else "finished"
     origin = {} if sweep.origin is None else {"origin": sweep.origin}
-    simulated = "simulated " if sweep.origin == "simulated" else ""
+    unreal = "" if sweep.origin in (None, "measured") else f"{sweep.origin} "
     kept = tuple(path for path in sorted(where.iterdir()) if _is_kept(path))
     own = {"kind": "sweep", "id": sweep.id, "sweep": sweep.id, "status": status, "run_dir": str(where)}
     return View(
         id=sweep.id,
         revision=str(sweep.ended_at),
-        name=f"{simulated}sweep {sweep.id}",
+        name=f"{unreal}sweep {sweep.id}",
         where=where,
         status=status.upper(),
         start_ms=_ms(sweep.started_at),
@@ -123,7 +124,8 @@ def view_of_sweep(sweep: SweepRecord) -> View:
             | origin
         ),
         params={},
-        metrics={"system/finished_jobs": float(sweep.finished), "system/failed_jobs": float(sweep.failed)},
+        metrics={"system/finished_jobs": float(sweep.finished), "system/failed_jobs": float(sweep.failed)}
+        | {key_of(f"max_under_slo/{point}"): value for point, value in found_values(where).items()},
         artifacts=kept,
         note=_note_of_sweep(sweep, where, [path.name for path in kept]),
     )

@@ -2,7 +2,16 @@
 
 import pytest
 
-from thorexp.measure.grounds.server import kv_cache_full, preemptions, server_queue, simulation_late, slow_kernels
+from thorexp.measure.grounds.server import (
+    OtherLoad,
+    known_problem,
+    kv_cache_full,
+    other_load,
+    preemptions,
+    server_queue,
+    simulation_late,
+    slow_kernels,
+)
 
 
 def test_preemptions_are_suspect() -> None:
@@ -69,6 +78,19 @@ def test_a_log_that_says_nothing_of_kernels_is_believed() -> None:
     assert slow_kernels(()) is None
 
 
+def test_a_known_problem_is_suspect() -> None:
+    """All figures of a version that may compute nothing on this board."""
+    reason = known_problem([("FP8 before 0.20 may compute nothing", "a newer vLLM"), ("another", "a newer vLLM")])
+    assert reason is not None
+    assert ("known_problem", "SUSPECT", ("all",)) == (reason.name, reason.standing, reason.metrics)
+    assert ("FP8 before 0.20 may compute nothing; another", "a newer vLLM") == (reason.evidence, reason.remedy)
+
+
+def test_a_server_without_a_known_problem_is_believed() -> None:
+    """Its version may not even be known."""
+    assert known_problem(()) is None
+
+
 def test_a_simulation_that_is_late_is_suspect() -> None:
     """A fifth of its time, where a tenth is believed: no number is as it says itself."""
     reason = simulation_late(0.2, 0.1)
@@ -82,3 +104,33 @@ def test_a_simulation_that_is_late_is_suspect() -> None:
 def test_a_simulation_in_time_is_believed(share: float | None) -> None:
     """Up to a tenth, and of what is no simulation nobody asks."""
     assert simulation_late(share, 0.1) is None
+
+
+@pytest.mark.parametrize(
+    ("others", "evidence"),
+    [
+        (OtherLoad(before=2, after=0), "2 requests of others were under way before the load"),
+        (OtherLoad(before=0, after=1), "1 requests of others were under way after the load"),
+        (OtherLoad(answered=5, sent=3), "5 requests were answered meanwhile, of which 3 are ours"),
+        (
+            OtherLoad(before=2, after=1, answered=5, sent=3),
+            "2 requests of others were under way before the load, 1 after it; "
+            "5 requests were answered meanwhile, of which 3 are ours",
+        ),
+    ],
+)
+def test_a_server_that_others_ask_too_is_suspect(others: OtherLoad, evidence: str) -> None:
+    """All of its figures: steps are shared."""
+    reason = other_load(others)
+    assert reason is not None
+    assert ("other_load", "SUSPECT", ("all",), evidence) == (
+        reason.name, reason.standing, reason.metrics, reason.evidence,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "others", [OtherLoad(), OtherLoad(0, 0, 3, 3), OtherLoad(0, 0, 2, 3), OtherLoad(None, None, 3, 3)]
+)
+def test_a_server_that_nobody_else_asks_is_believed(others: OtherLoad) -> None:
+    """It may have counted less than was sent: of what was given up nobody hears."""
+    assert other_load(others) is None

@@ -1,7 +1,7 @@
 """Where Hydra looks for launchers and sweepers: a namespace package that every plugin shares."""
 
 # As modules: a class imported by name would be registered twice.
-from thorexp.sweep import launcher, sweeper
+from thorexp.sweep import launcher, optuna_sweeper, sweeper
 
 
 class ThorexpLauncher(launcher.SweepLauncher):
@@ -10,3 +10,11 @@ class ThorexpLauncher(launcher.SweepLauncher):
 
 class ThorexpSweeper(sweeper.UncheckedSweeper):
     """Under the name that `conf/hydra/sweeper/thorexp.yaml` gives."""
+
+
+class ThorexpOptunaSweeper(optuna_sweeper.OptunaSweeper):
+    """Under the name that `conf/hydra/sweeper/optuna.yaml` gives."""
+
+
+class ThorexpOptuna(optuna_sweeper.NoOtherOptuna):
+    """Under that name ours alone."""

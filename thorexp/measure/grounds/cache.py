@@ -10,7 +10,10 @@ ColdState = Literal["verified", "no cache", "not verified", "warm"]
 # Of a prompt that was not computed: when its first token came, and all that counts it in.
 PREFILL = ("ttft", "e2el", "mfu", *WORK_DONE)
 ROOM = "more KV cache or fewer requests at once, so that none is preempted or waits for room; or a newer vLLM"
-COLD = "a server started with VLLM_SERVER_DEV_MODE=1, which lets its cache be reset, or another workload.seed"
+COLD = (
+    "a server started with VLLM_SERVER_DEV_MODE=1, which lets its cache be reset, or with --no-enable-prefix-caching; "
+    "or another workload.seed"
+)
 
 
 @dataclass(frozen=True, slots=True)

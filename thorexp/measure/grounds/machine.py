@@ -60,7 +60,7 @@ def power_mode(found: MachineFound) -> Reason | None:
         "SUSPECT",
         (ALL,),
         evidence,
-        "sudo nvpmodel -m 0 (a Jetson), nvidia-smi -pl (a GPU); "
+        "hardware.prepare.power_mode=MAXN (a Jetson), nvidia-smi -pl (a GPU); "
         "or verdict.accept=[power_mode] where that mode is what shall be measured",
     )
 
@@ -79,7 +79,7 @@ def clocks(found: MachineFound) -> Reason | None:
         "SUSPECT",
         (ALL,),
         evidence,
-        "sudo jetson_clocks (a Jetson), nvidia-smi -rac or -lgc (a GPU); "
+        "hardware.prepare.lock_clocks=true; by hand sudo jetson_clocks (a Jetson), nvidia-smi -rac or -lgc (a GPU); "
         "or verdict.accept=[clocks] where they shall be free",
     )
 

@@ -1,23 +1,40 @@
 """What the server did beside serving, as it says itself."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from thorexp.measure.verdict import ALL, WORK_DONE, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLoad:
+    """What a server had to do for others: requests under way just before the load and just after it, and how many it
+    has answered meanwhile, of `sent` that were ours. Each absent where the server does not say.
+    """
+
+    before: int | None = None
+    after: int | None = None
+    answered: int | None = None
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ServerWork:
     """During the load: requests preempted, the mean wait in the server's queue (ms), the largest share of the KV
     cache in use; each absent where the server does not say. `slow_kernels`: from its log, in words, with what to do.
-    `simulation_late`: of a simulated one, by what share of their time its steps were told late.
+    `known_problems` likewise, from its version on this board. `simulation_late`: of a simulated one, by what share of
+    their time its steps were told late. `others`: who else asked it. `other_model`: what it serves in place of the
+    config's, in words.
     """
 
     preemptions: int | None = None
     queue_ms: float | None = None
     kv_cache: float | None = None
     slow_kernels: tuple[tuple[str, str], ...] = ()
+    known_problems: tuple[tuple[str, str], ...] = ()
     simulation_late: float | None = None
+    others: OtherLoad = field(default_factory=OtherLoad)
+    other_model: str | None = None
 
 
 def preemptions(count: int | None) -> Reason | None:
@@ -72,6 +89,19 @@ def slow_kernels(lines: Sequence[tuple[str, str]]) -> Reason | None:
     )
 
 
+def known_problem(told: Sequence[tuple[str, str]]) -> Reason | None:
+    """This version is known to compute wrongly on this board."""
+    if not told:
+        return None
+    return Reason(
+        "known_problem",
+        "SUSPECT",
+        (ALL,),
+        "; ".join(words for words, _ in told),
+        "; ".join(dict.fromkeys(remedy for _, remedy in told)),
+    )
+
+
 def simulation_late(share: float | None, limit: float) -> Reason | None:
     """A simulation that this machine is too slow for: its steps came later than it says itself."""
     if share is None or share <= limit:
@@ -82,4 +112,33 @@ def simulation_late(share: float | None, limit: float) -> Reason | None:
         (ALL,),
         f"steps of the simulation were {100 * share:.0f} % of their time late",
         "a smaller server.speedup, or predict=true, which needs no clock",
+    )
+
+
+def other_load(others: OtherLoad) -> Reason | None:
+    """A server that somebody else asks at the same time: its steps are shared, and so are its counters."""
+    found = []
+    if others.before:
+        also = f", {others.after} after it" if others.after else ""
+        found.append(f"{others.before} requests of others were under way before the load{also}")
+    elif others.after:
+        found.append(f"{others.after} requests of others were under way after the load")
+    if (others.answered or 0) > others.sent:
+        found.append(f"{others.answered} requests were answered meanwhile, of which {others.sent} are ours")
+    if not found:
+        return None
+    return Reason("other_load", "SUSPECT", (ALL,), "; ".join(found), "an hour in which nobody else asks this server")
+
+
+def other_model(words: str | None) -> Reason | None:
+    """A result by the name of a model that somebody else's server does not say to serve."""
+    if words is None:
+        return None
+    return Reason(
+        "other_model",
+        "SUSPECT",
+        (ALL,),
+        words,
+        "model= of what is served, or a config of your own for it; "
+        "or verdict.accept=[other_model] where it is the same by another name",
     )

@@ -1,0 +1,131 @@
+"""A launcher before ours: points that ask for a search are probed one after the other, all others launched as ever."""
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from thorexp.compose import composed
+from thorexp.config import JobConfig
+from thorexp.errors import ConfigError, ThorexpError
+from thorexp.results.apart import apart
+from thorexp.results.summary import Point
+from thorexp.slo_found import SLO_MD, Found, keep_found
+from thorexp.sweep.directory import unless_begun
+from thorexp.sweep.jobs import with_repeats
+from thorexp.sweep.launcher import SweepLauncher
+from thorexp.sweep.slo_probe import check_search, without_search
+from thorexp.sweep.slo_search import SearchedPoint, UnjudgedError
+
+# Groups that stand before the load in the defaults of config.yaml, and so cannot choose it.
+NO_LOADS = ("model", "quantization", "hardware", "engine", "server", "endpoint")
+
+
+class SearchLauncher(Launcher):
+    """All that is searched is composed and checked before anything runs; then come the others, then the searches."""
+
+    def __init__(self, ours: SweepLauncher) -> None:
+        self._ours = ours
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Nothing is left to do: the launcher behind it is set up."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Results in the order of `job_overrides`; a search that could not be brought to its end has failed."""
+        setup_globals()
+        with unless_begun(Path(str(self._ours.config.hydra.sweep.dir)).resolve()):
+            asked = self._asked(job_overrides)
+            if any(config.dry_run for config, _ in asked.values()):
+                return self._planned(job_overrides, _points(asked), initial_job_idx)
+            points = self._by_server(_points(asked), initial_job_idx)
+        others = [i for i in range(len(job_overrides)) if i not in points]
+        returns: dict[int, JobReturn] = {}
+        if others:
+            launched = self._ours.launch([job_overrides[i] for i in others], initial_job_idx)
+            returns |= dict(zip(others, launched, strict=True))
+        if points:
+            returns |= self._search(points, initial_job_idx + len(others))
+            self._ours.conclude()
+        return [returns[i] for i in range(len(job_overrides))]
+
+    def _asked(self, batch: Sequence[Sequence[str]]) -> dict[int, tuple[JobConfig, Sequence[str]]]:
+        """What asks for a search, by its place; of points that choose one load only the first is composed for that."""
+        asks: dict[tuple[str, ...], bool] = {}
+        found: dict[int, tuple[JobConfig, Sequence[str]]] = {}
+        for i, words in enumerate(batch):
+            choosing = tuple(word for word in words if word.lstrip("+~").split("=")[0].split(".")[0] not in NO_LOADS)
+            if choosing not in asks:
+                asks[choosing] = self._tree(words).load.get("search") is not None
+            if asks[choosing]:
+                found[i] = composed(self._tree(words))[0], words
+        return found
+
+    def _planned(
+        self, batch: Sequence[Sequence[str]], points: Mapping[int, SearchedPoint], number: int
+    ) -> Sequence[JobReturn]:
+        """A dry run, of the first probe for each that is searched."""
+        words = [points[i].first_words() if i in points else each for i, each in enumerate(batch)]
+        returns = self._ours.launch(words, number)
+        print(*(point.plan() for point in points.values()), sep="\n", flush=True)
+        return returns
+
+    def _by_server(self, points: Mapping[int, SearchedPoint], number: int) -> dict[int, SearchedPoint]:
+        """Those of one server one after the other. ConfigError for a point whose first probe is none."""
+        servers = {i: self._server_of(point, number) for i, point in points.items()}
+        order = list(dict.fromkeys(servers.values()))
+        return {i: points[i] for i in sorted(points, key=lambda i: order.index(servers[i]))}
+
+    def _server_of(self, point: SearchedPoint, number: int) -> str:
+        words = point.first_words()
+        return with_repeats(self._tree(words), number, words)[0].server
+
+    def _search(self, points: Mapping[int, SearchedPoint], number: int) -> dict[int, JobReturn]:
+        numbers, found, returns = count(number), list[Found](), dict[int, JobReturn]()
+        for i, point in points.items():
+            print(point.plan(), flush=True)
+            played: list[Point] = []
+
+            def play(words: Sequence[str], played: list[Point] = played) -> Sequence[Point]:
+                try:
+                    repeats = self._ours.probe(self._ours.compose(words, next(numbers)))
+                except ConfigError as refused:
+                    raise UnjudgedError(refused.headline) from None
+                played += repeats
+                return repeats
+
+            found.append(point.searched(play))
+            returns[i] = _told(point, found[-1], played)
+            if self._ours.directory is not None:
+                keep_found(self._ours.directory, found)
+        return returns
+
+    def _tree(self, words: Sequence[str]) -> DictConfig:
+        tree: DictConfig = self._ours.hydra_context.config_loader.load_sweep_config(self._ours.config, list(words))
+        return tree
+
+
+def _points(asked: Mapping[int, tuple[JobConfig, Sequence[str]]]) -> dict[int, SearchedPoint]:
+    """Checked, each by what sets it apart from the others. A point that was asked for twice is searched twice, at no
+    cost: its probes are there.
+    """
+    names = apart([words for _, words in asked.values()])
+    points: dict[int, SearchedPoint] = {}
+    for (i, (config, words)), name in zip(asked.items(), names, strict=True):
+        if config.load.search is not None:
+            check_search(config, config.load.search)
+            points[i] = SearchedPoint(name, without_search(words), config, config.load.search)
+    return points
+
+
+def _told(point: SearchedPoint, found: Found, played: Sequence[Point]) -> JobReturn:
+    """What Hydra is told: a search that broke off, or one of whose probes MLflow did not take, has failed."""
+    untracked = [each.error for each in played if each.state == "finished" and each.error is not None]
+    wrong = found.unfinished if found.broken else next(iter(untracked), None)
+    if wrong is None:
+        return JobReturn(overrides=point.words, status=JobStatus.COMPLETED, _return_value=None)
+    error = ThorexpError(f"{point.name}: {wrong.splitlines()[0]}", ("more", f"below the table, and in {SLO_MD}"))
+    return JobReturn(overrides=point.words, status=JobStatus.FAILED, _return_value=error)
