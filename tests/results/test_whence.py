@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.sweep.makers import a_failed_point, a_reported_point
+from thorexp.results.files import remarks
 from thorexp.results.summary import Point, rows
-from thorexp.results.whence import Whence, whence
+from thorexp.results.whence import Whence, several_images, whence
 from thorexp.rundir import MACHINE, RunDir
 
 THOR = "NVIDIA Jetson AGX Thor Developer Kit, 128 GB, T5000"
@@ -68,3 +69,33 @@ def test_of_a_sweep_that_takes_long_both_ends_are_told(tmp_path: Path) -> None:
 def test_nothing_is_said_that_nobody_knows() -> None:
     """Of a job that was refused there is no record."""
     assert [] == list(of(a_failed_point("load=high")).lines())
+
+
+TAG = "vllm/vllm-openai:latest"
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (
+            (f"{TAG}@sha256:a", f"{TAG}@sha256:b"),
+            [
+                f"{TAG} is 2 images here, whose points are no like for like: sha256:a, sha256:b; "
+                f"try: server.docker.image={TAG}@sha256:b, which is the same on every board"
+            ],
+        ),
+        ((f"{TAG}@sha256:a", f"{TAG}@sha256:a"), []),
+        ((f"{TAG}@sha256:a", "my/vllm:1@sha256:b"), []),
+    ],
+    ids=["moved", "one", "two names"],
+)
+def test_a_tag_that_was_two_images_is_said(tmp_path: Path, images: tuple[str, str], said: list[str]) -> None:
+    """As on boards that pulled it on different days: their points are of two vLLMs, which no point's name shows."""
+    points = [a_point(tmp_path, load, image=image) for load, image in zip(("high", "low"), images, strict=True)]
+    assert said == list(several_images(rows(points[:1])[1] + rows(points[1:])[1]))
+
+
+def test_the_table_says_that_a_tag_was_two_images(tmp_path: Path) -> None:
+    """Below its marks, in every form that it has."""
+    points = [a_point(tmp_path, load, image=f"{TAG}@sha256:{load}") for load in ("high", "low")]
+    assert [True] == [line.startswith(f"{TAG} is 2 images here") for line in remarks(rows(points)[1]) if TAG in line]

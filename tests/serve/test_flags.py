@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from thorexp.errors import ConfigError
-from thorexp.serve.flags import known_flags, shipped_flags
+from thorexp.serve.flags import known_flags, shipped_flags, write_json
 
 FAKE = Path(__file__).parents[1] / "fake_vllm.py"
 
@@ -117,3 +117,11 @@ def test_flags_that_are_shipped_are_those_of_a_whole_vllm() -> None:
     assert ("0.32", None) == (known.version, known.torch)
     assert {"--max-num-seqs", "--enable-prefix-caching", "--no-enable-prefix-caching", "--host"} < known.flags
     assert set() == {flag for flag in known.flags if not flag.startswith("--")}
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a file that another process would read, nor a part of one."""
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", object())
+    write_json(tmp_path / "b.json", [1])
+    assert ([tmp_path / "b.json"], "[1]") == (list(tmp_path.iterdir()), (tmp_path / "b.json").read_text())

@@ -11,6 +11,7 @@ from thorexp.measure.stats import Agreement
 from thorexp.measure.verdict import MARKS, UNREAL, Origin, Reason, Verdict
 from thorexp.results.page import page
 from thorexp.results.summary import COLUMNS, GOODPUT, Column, Row, best, columns_of, origin_compared, origins
+from thorexp.results.whence import several_images
 from thorexp.secret import masked
 
 ABSENT = "-"
@@ -158,6 +159,7 @@ def remarks(table: Sequence[Row]) -> Iterator[str]:
         yield legend_of(table)
     yield from _reasons(table)
     yield from _stopped(table)
+    yield from several_images(table)
     for row in table:
         for error in row.errors:
             yield f"{row.name}\n{masked(error)}"

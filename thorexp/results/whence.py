@@ -60,6 +60,24 @@ def whence(table: Sequence[Row]) -> Whence:
     )
 
 
+def several_images(table: Sequence[Row]) -> Iterator[str]:
+    """A line of each name by which the points ran several images, as boards do that pulled a tag on different days.
+    None of images that were asked for by their digests.
+    """
+    images: dict[str, list[str]] = {}
+    for record, _ in _read(RunDir(directory) for row in table for directory in row.directories):
+        name, _, digest = record.tags.get("image", "").partition("@")
+        is_typed = any(digest and digest in word for word in record.overrides or ())
+        if not is_typed and digest not in images.setdefault(name, []):
+            images[name].append(digest)
+    for name, digests in images.items():
+        if len(digests) > 1:
+            yield (
+                f"{name} is {len(digests)} images here, whose points are no like for like: {', '.join(digests)}; "
+                f"try: server.docker.image={name}@{digests[-1]}, which is the same on every board"
+            )
+
+
 def _read(run_dirs: Iterable[RunDir]) -> Iterator[tuple[Record, Mapping[str, Any]]]:
     """Each that has a record, with its machine."""
     for run_dir in run_dirs:

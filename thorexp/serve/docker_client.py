@@ -63,15 +63,7 @@ def ask(
 ) -> "subprocess.CompletedProcess[str]":
     """What it answered. One that is not there, or not done in time, has failed and says so."""
     try:
-        asked = subprocess.Popen(
-            list(command),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            preexec_fn=die_with_parent,
-        )
+        asked = _started(command, stdout)
     except OSError as absent:
         return subprocess.CompletedProcess(list(command), NO_CLIENT, "", f"{command[0]}: {absent.strerror}")
     try:
@@ -83,6 +75,18 @@ def ask(
         _end(asked)
         raise
     return subprocess.CompletedProcess(list(command), asked.returncode, out or "", err)
+
+
+def _started(command: Sequence[str], stdout: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        preexec_fn=die_with_parent,
+    )
 
 
 def _end(asked: "subprocess.Popen[str]") -> None:
