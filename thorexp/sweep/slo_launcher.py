@@ -1,6 +1,7 @@
 """A launcher before ours: points that ask for a search are probed one after the other, all others launched as ever."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -88,20 +89,21 @@ class SearchLauncher(Launcher):
         for i, point in points.items():
             print(point.plan(), flush=True)
             played: list[Point] = []
-
-            def play(words: Sequence[str], played: list[Point] = played) -> Sequence[Point]:
-                try:
-                    repeats = self._ours.probe(self._ours.compose(words, next(numbers)))
-                except ConfigError as refused:
-                    raise UnjudgedError(refused.headline) from None
-                played += repeats
-                return repeats
-
-            found.append(point.searched(play))
+            found.append(point.searched(partial(self._play, numbers, played)))
             returns[i] = _told(point, found[-1], played)
             if self._ours.directory is not None:
                 keep_found(self._ours.directory, found)
         return returns
+
+    def _play(self, numbers: Iterator[int], played: list[Point], words: Sequence[str]) -> Sequence[Point]:
+        """One probe, by the next number; it is added to what was played."""
+        try:
+            jobs = self._ours.compose(words, next(numbers))
+        except ConfigError as refused:
+            raise UnjudgedError(refused.headline) from None
+        repeats = self._ours.probe(jobs)
+        played += repeats
+        return repeats
 
     def _tree(self, words: Sequence[str]) -> DictConfig:
         tree: DictConfig = self._ours.hydra_context.config_loader.load_sweep_config(self._ours.config, list(words))
