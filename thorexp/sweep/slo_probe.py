@@ -21,7 +21,7 @@ def check_search(config: JobConfig, search: SearchConfig) -> None:
     if all(limit is None for limit in asdict(config.slo).values()):
         raise ConfigError(
             f"load={config.load.name} looks for the highest load that keeps an SLO, and there is none.",
-            ("try", "slo.ttft_ms=3000 slo.tpot_ms=100, or slo=interactive"),
+            ("try", "slo.ttft_ms=3000 slo.tpot_ms=100, or slo=mlperf_interactive"),
         )
     if config.sweep.executor is not Executor.local:
         raise ConfigError(
