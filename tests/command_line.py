@@ -17,6 +17,13 @@ import psutil
 from thorexp.rundir import RESULT, Record, RunDir, find_run_dirs
 
 FAKE = f"{sys.executable} {Path(__file__).with_name('fake_vllm.py')} serve"
+# Two requests to it, after one to warm up.
+SMALL_LOAD = (
+    f"server.command='{FAKE}'",
+    "workload.input_len=32",
+    "load.num_prompts=2",
+    "load.num_warmups=1",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,14 +65,12 @@ def _prepared(tree: DictConfig, hydra_config: HydraConf) -> PreparedJob:
     """The job, checked; refused when it was to be repeated and nobody is there to do that."""
     config = job_config(tree)
     launched = hydra_config.mode is RunMode.MULTIRUN and hydra_config.launcher["_target_"] == LAUNCHER
-    if config.sweep.repeats != 1 and not launched:
+    repeats, executor = config.sweep.repeats, config.sweep.executor
+    of_sweeps = [f"sweep.repeats={repeats}"] if repeats != 1 else []
+    of_sweeps += [f"sweep.executor={executor.value}"] if executor is not Executor.local else []
+    if of_sweeps and not launched:
         raise ConfigError(
-            f"sweep.repeats={config.sweep.repeats} is for a sweep of thorexp's own.",
-            ("try", "python -m thorexp -m, with the same words and no other hydra/launcher"),
-        )
-    if config.sweep.executor is not Executor.local and not launched:
-        raise ConfigError(
-            f"sweep.executor={config.sweep.executor.value} is for a sweep of thorexp's own.",
+            f"{of_sweeps[0]} is for a sweep of thorexp's own.",
             ("try", "python -m thorexp -m, with the same words and no other hydra/launcher"),
         )
     take_board_for_image(config)

@@ -14,18 +14,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.command_line import FAKE, Ran, Running, TrackedRun, command_of, running, servers_below, thorexp, tracked_runs
+from tests.command_line import (
+    SMALL_LOAD,
+    Ran,
+    Running,
+    TrackedRun,
+    command_of,
+    running,
+    servers_below,
+    thorexp,
+    tracked_runs,
+)
 from thorexp.rundir import RECORD, find_run_dirs
 from thorexp.sweepdir import SWEEP
 
 SMALL = (
     "-m",
     "hardware=cpu",
-    f"server.command='{FAKE}'",
-    "workload.input_len=32",
+    *SMALL_LOAD,
     "workload.output_len=4",
-    "load.num_prompts=2",
-    "load.num_warmups=1",
 )
 WORDS = (*SMALL, "load=high,low", "model=tiny_qwen3,tiny_qwen3_moe")
 POINTS = 4

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clusters import BOARD_DIR, Board, Kept, group_processes, kept, mlflow_server, ray_cluster, until
-from tests.command_line import FAKE, Ran, running, thorexp
+from tests.command_line import SMALL_LOAD, Ran, running, thorexp
 from tests.fake_board import Board as FakeBoard
 from thorexp.rundir import Record
 
@@ -23,12 +23,9 @@ WORDS = (
     "model=tiny_qwen3",
     "engine.max_num_seqs=4,8,16",
     "load=high,low",
-    f"server.command='{FAKE}'",
+    *SMALL_LOAD,
     "server.stop_timeout_s=5",
-    "workload.input_len=32",
     "workload.output_len=32",
-    "load.num_prompts=2",
-    "load.num_warmups=1",
     "sweep.executor=ray",
     BOARD_DIR,
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.clusters import Board, group_processes, kept, kill, mlflow_server, until
-from tests.command_line import FAKE, running, thorexp
+from tests.command_line import SMALL_LOAD, running, thorexp
 from tests.stores import client_of
 from tests.sweep.makers import SWEEP
 from thorexp.config_sweep import SlurmConfig
@@ -27,12 +27,9 @@ WORDS = (
     "hardware=cpu",
     "load=high,low",
     "model=tiny_qwen3,tiny_qwen3_moe",
-    f"server.command='{FAKE}'",
+    *SMALL_LOAD,
     "server.stop_timeout_s=5",
-    "workload.input_len=32",
     "workload.output_len=32",
-    "load.num_prompts=2",
-    "load.num_warmups=1",
     "sweep.executor=slurm",
     "sweep.slurm.cluster=local",
     "sweep.board_dir=board",

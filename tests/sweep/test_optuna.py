@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import FAKE, Ran, running, thorexp
+from tests.command_line import SMALL_LOAD, Ran, running, thorexp
 from thorexp.rundir import find_run_dirs
 from thorexp.sweep.optuna_answer import SEARCH_JSON, SEARCH_TXT
 
@@ -26,11 +26,8 @@ PREDICTED = (
 FAKED = (
     *SEARCH,
     "hardware=cpu",
-    f"server.command='{FAKE}'",
-    "workload.input_len=32",
+    *SMALL_LOAD,
     "workload.output_len=4",
-    "load.num_prompts=2",
-    "load.num_warmups=1",
 )
 NO_CLUSTER = ("sweep.executor=ray", "sweep.ray.address=127.0.0.1:9", "tracking=mlflow")
 OUT_OF_MEMORY = {"die_at_start": "torch.OutOfMemoryError: CUDA out of memory.", "only_model": "moe"}

@@ -12,18 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.command_line import FAKE, Ran, running, servers_below, thorexp, tracked_runs
+from tests.command_line import SMALL_LOAD, Ran, running, servers_below, thorexp, tracked_runs
 from thorexp.rundir import PLAN, RECORD, find_run_dirs
 from thorexp.sweepdir import SWEEP
 
-SMALL = (
-    "-m",
-    f"server.command='{FAKE}'",
-    "workload.input_len=32",
-    "workload.output_len=4",
-    "load.num_prompts=2",
-    "load.num_warmups=1",
-)
+SMALL = ("-m", *SMALL_LOAD, "workload.output_len=4")
 CPU = (*SMALL, "hardware=cpu")
 UNTRACKED = (*CPU, "tracking=off")
 SERVERS = "engine.max_num_seqs=1,2,3,4,5,6,7"

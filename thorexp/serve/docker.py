@@ -15,10 +15,10 @@ from thorexp.serve.owner import is_dead, owner
 
 LABEL = "thorexp.owner"
 GONE_S = 30.0  # a container with its memory full has taken seconds to be removed
-# As Jetson and NVIDIA document it: the host's network and shared memory, memory that may be locked, deep stacks.
 # Where the client reads the variables of the server: on its standard input, which passes through sudo as its own
 # environment does not, and stands on no disk and in no command line.
 ENV_FILE = "/dev/stdin"
+# As Jetson and NVIDIA document it: the host's network and shared memory, memory that may be locked, deep stacks.
 SHARED = ("--network", "host", "--ipc", "host", "--ulimit", "memlock=-1", "--ulimit", "stack=67108864")
 
 _log = logging.getLogger(__name__)

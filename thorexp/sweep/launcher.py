@@ -48,6 +48,8 @@ class SweepLauncher(Launcher):
         self.hydra_context = hydra_context
         self.task_function = task_function
         self.config = config
+        setup_globals()
+        self._log_as_sweep()
         self._directory: Path | None = None
         self._returns: dict[str, JobReturn] = {}
         self._points: dict[str, Point] = {}
@@ -73,8 +75,6 @@ class SweepLauncher(Launcher):
 
     def compose(self, overrides: Sequence[str], number: int) -> tuple[ComposedJob, ...]:
         """One point with its repeats; ConfigError for what no server could make right."""
-        setup_globals()
-        self._log_as_sweep()
         with unless_begun(self._configured):
             tree = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             return with_repeats(tree, number, overrides)

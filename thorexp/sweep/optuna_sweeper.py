@@ -7,7 +7,6 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.core.utils import setup_globals
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
@@ -15,12 +14,12 @@ from omegaconf import DictConfig
 
 from thorexp.errors import ConfigError
 from thorexp.sweep.directory import forget, unless_begun
-from thorexp.sweep.jobs import ComposedJob, with_repeats
+from thorexp.sweep.jobs import ComposedJob
 from thorexp.sweep.launcher import SweepLauncher
 from thorexp.sweep.objective import Aim, aim_of
 from thorexp.sweep.optuna_search import search
 from thorexp.sweep.sampler import distributions
-from thorexp.sweep.search_space import Params, Space, space_of
+from thorexp.sweep.search_space import Space, space_of
 from thorexp.sweep.study import KeptStudy, put_aside, study_directory, take_study
 
 
@@ -73,7 +72,7 @@ class OptunaSweeper(Sweeper):
         with unless_begun(configured):
             space, aim = self._space(arguments), self._aim()
             distributions(space)
-            first, *others = [self._composed(space, params) for params in space.samples()]
+            first, *others = [launcher.compose(space.words(params), 0)[0] for params in space.samples()]
             most = int(min(self._trials, space.size))
             if first.dry_run:
                 print(_plan(space, aim, most, (first, *others)), end="", flush=True)
@@ -105,13 +104,6 @@ class OptunaSweeper(Sweeper):
         if self._trials < 1:
             raise ConfigError(f"hydra.sweeper.trials={self._trials} tries nothing.", ("try", "hydra.sweeper.trials=20"))
         return aim_of(*self._objectives, *self._limits, self._valid, list(self._config.metrics.percentiles))
-
-    def _composed(self, space: Space, params: Params) -> ComposedJob:
-        """As the launcher will; the config is checked, and the vLLM that it is for knows its flags."""
-        setup_globals()
-        words = space.words(params)
-        tree = self._context.config_loader.load_sweep_config(self._config, list(words))
-        return with_repeats(tree, 0, words)[0]
 
 
 def _plan(space: Space, aim: Aim, most: int, jobs: Sequence[ComposedJob]) -> str:

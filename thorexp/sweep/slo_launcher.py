@@ -5,7 +5,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -17,7 +17,6 @@ from thorexp.results.apart import apart
 from thorexp.results.summary import Point
 from thorexp.slo_found import SLO_MD, Found, keep_found
 from thorexp.sweep.directory import unless_begun
-from thorexp.sweep.jobs import with_repeats
 from thorexp.sweep.launcher import SweepLauncher
 from thorexp.sweep.slo_probe import check_search, without_search
 from thorexp.sweep.slo_search import SearchedPoint, UnjudgedError
@@ -37,7 +36,6 @@ class SearchLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Results in the order of `job_overrides`; a search that could not be brought to its end has failed."""
-        setup_globals()
         with unless_begun(Path(str(self._ours.config.hydra.sweep.dir)).resolve()):
             asked = self._asked(job_overrides)
             if any(config.dry_run for config, _ in asked.values()):
@@ -76,13 +74,9 @@ class SearchLauncher(Launcher):
 
     def _by_server(self, points: Mapping[int, SearchedPoint], number: int) -> dict[int, SearchedPoint]:
         """Those of one server one after the other. ConfigError for a point whose first probe is none."""
-        servers = {i: self._server_of(point, number) for i, point in points.items()}
+        servers = {i: self._ours.compose(point.first_words(), number)[0].server for i, point in points.items()}
         order = list(dict.fromkeys(servers.values()))
         return {i: points[i] for i in sorted(points, key=lambda i: order.index(servers[i]))}
-
-    def _server_of(self, point: SearchedPoint, number: int) -> str:
-        words = point.first_words()
-        return with_repeats(self._tree(words), number, words)[0].server
 
     def _search(self, points: Mapping[int, SearchedPoint], number: int) -> dict[int, JobReturn]:
         numbers, found, returns = count(number), list[Found](), dict[int, JobReturn]()
