@@ -40,7 +40,7 @@ def keep_sweep(record: SweepRecord, points: Sequence[Point], beside: Sequence[Ro
     heading, table = rows(points, beside)
     own = origins([row for row in table if row not in beside])
     now = replace(record, finished=finished, failed=failed, origin=next(iter(own)) if len(own) == 1 else None)
-    unreal = "" if now.origin in (None, "measured") else f"{now.origin}: "
+    unreal = f"{now.origin}: " if now.origin in ("simulated", "rehearsed") else ""
     title = f"{unreal}{finished} of {len(points)} jobs finished, {failed} failed: {record.directory}"
     found = found_lines(record.directory)
     print(shown := text(table, heading, title) + "".join(f"{line}\n" for line in found), end="", flush=True)
