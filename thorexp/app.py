@@ -68,6 +68,7 @@ def _prepared(tree: DictConfig, hydra_config: HydraConf) -> PreparedJob:
     repeats, executor = config.sweep.repeats, config.sweep.executor
     of_sweeps = [f"sweep.repeats={repeats}"] if repeats != 1 else []
     of_sweeps += [f"sweep.executor={executor.value}"] if executor is not Executor.local else []
+    of_sweeps += ["hydra/sweeper=optuna"] if hydra_config.runtime.choices.get("hydra/sweeper") == "optuna" else []
     if of_sweeps and not launched:
         raise ConfigError(
             f"{of_sweeps[0]} is for a sweep of thorexp's own.",

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.command_line import SMALL_LOAD, Ran, running, thorexp
+from thorexp.answers import ANSWERS_JSON, ANSWERS_MD
 from thorexp.rundir import find_run_dirs
-from thorexp.sweep.optuna_answer import SEARCH_JSON, SEARCH_TXT
+from thorexp.sweep.ending import SUMMARY_MD, SUMMARY_TXT
 
 SEARCH = ("-m", "hydra/sweeper=optuna", "tracking=off")
 PREDICTED = (
@@ -35,8 +36,9 @@ OUT_OF_MEMORY = {"die_at_start": "torch.OutOfMemoryError: CUDA out of memory.", 
 
 def found(ran: Ran) -> dict[str, Any]:
     """What the search wrote beside the summary of its sweep, of which there is one."""
-    (path,) = ran.folder.glob(f"outputs/*/{SEARCH_JSON}")
-    values: dict[str, Any] = json.loads(path.read_text())
+    (path,) = ran.folder.glob(f"outputs/*/{ANSWERS_JSON}")
+    (values,) = json.loads(path.read_text())
+    assert isinstance(values, dict)
     return values
 
 
@@ -76,12 +78,21 @@ def test_each_trial_is_a_job_of_the_sweep(searched: Ran, before: tuple[list[tupl
 
 
 def test_the_answer_stands_below_the_table(searched: Ran) -> None:
-    """What was asked, what is best, how many cannot win and why, and where the study is."""
-    said = searched.out[searched.out.index("search   ") :]
-    assert said.startswith("search   most output_throughput with p99_ttft_ms ≤ 800\nbest     load.max_concurrency=")
-    assert "SIMULATED" in said
-    assert "tried    5 of 8 points" in said
-    assert "study    outputs/studies/" in said
+    """What was asked, what is best, how many cannot win and why."""
+    said = searched.out.rpartition("jobs finished")[2]
+    (line,) = (line for line in said.splitlines() if line.startswith("most output_throughput"))
+    assert line.startswith("most output_throughput with p99_ttft_ms ≤ 800: load.max_concurrency=")
+    assert "SIMULATED" in line
+    assert "; 5 of 8 points tried, " in line
+
+
+def test_the_answer_is_kept_with_the_sweep(searched: Ran) -> None:
+    """In its files; the figures of the best point are metrics of its run in MLflow."""
+    (kept,) = searched.folder.glob(f"outputs/*/{ANSWERS_MD}")
+    answer, files = found(searched), (ANSWERS_MD, SUMMARY_TXT, SUMMARY_MD)
+    assert all(answer["says"][:60] in kept.with_name(name).read_text() for name in files)
+    best = answer["trials"][answer["best"] - 1]
+    assert best["figures"]["output_throughput"] == answer["metrics"]["search/output_throughput"]
 
 
 def test_a_search_ends_when_every_point_is_known(before: tuple[list[tuple[str, ...]], set[str]], gone_on: Ran) -> None:
@@ -105,12 +116,12 @@ def test_the_best_keeps_the_limit_and_no_other_that_does_is_better(gone_on: Ran)
 
 def test_a_search_that_is_over_measures_nothing(gone_on: Ran) -> None:
     """The same command again gives the same answer, without another record."""
-    text = next(gone_on.folder.glob(f"outputs/*/{SEARCH_TXT}")).read_text()
+    text = next(gone_on.folder.glob(f"outputs/*/{ANSWERS_MD}")).read_text()
     ids = {record.id for record in gone_on.records}
     words = (*PREDICTED, "hydra.sweeper.trials=20", "hydra.sweeper.at_most={p99_ttft_ms:800}")
     again = thorexp(gone_on.folder, *words)
     assert (0, ids) == (again.code, {record.id for record in again.records}), again.err
-    assert [text] == [path.read_text() for path in again.folder.glob(f"outputs/*/{SEARCH_TXT}")]
+    assert [text] == [path.read_text() for path in again.folder.glob(f"outputs/*/{ANSWERS_MD}")]
     assert 1 == again.out.count("8 of 8 jobs finished")
 
 
@@ -122,8 +133,8 @@ def test_points_that_lack_memory_cannot_win_and_end_nothing(tmp_path: Path) -> N
     words = (*FAKED, "model=tiny_qwen3,tiny_qwen3_moe", "engine.max_num_seqs=2,4")
     ran = thorexp(tmp_path, *words, "hydra.sweeper.trials=4", fake=OUT_OF_MEMORY)
     assert (0, Counter(finished=2, failed=2)) == (ran.code, Counter(r.status for r in ran.records)), ran.err
-    assert "tried    4 of 4 points, 2 cannot win:\n         2 x " in ran.out
-    assert "model=tiny_qwen3 " in ran.out[ran.out.index("best     ") :]
+    assert "; 4 of 4 points tried, 2 cannot win: 2 x " in ran.out
+    assert "output_throughput: model=tiny_qwen3 engine.max_num_seqs=" in ran.out
     ids = {record.id for record in ran.records}
     again = thorexp(tmp_path, *words, "hydra.sweeper.trials=5", fake=OUT_OF_MEMORY)
     assert (0, ids) == (again.code, {record.id for record in again.records}), again.err
@@ -153,7 +164,7 @@ def test_a_server_that_fails_once_ends_no_search(tmp_path: Path) -> None:
 def test_an_executor_that_is_not_there_is_no_fault_of_a_point(tmp_path: Path) -> None:
     """Nothing is told, and nothing begins."""
     ran = thorexp(tmp_path, *FAKED, "model=tiny_qwen3", "engine.max_num_seqs=1,2", *NO_CLUSTER)
-    assert (1, [], 0) == (ran.code, list(tmp_path.glob(f"outputs/*/{SEARCH_JSON}")), ran.out.count("jobs finished"))
+    assert (1, [], 0) == (ran.code, list(tmp_path.glob(f"outputs/*/{ANSWERS_JSON}")), ran.out.count("jobs finished"))
     assert all("judged" not in path.read_text() for path in tmp_path.glob("outputs/studies/*/study.log"))
 
 
@@ -161,7 +172,7 @@ def test_points_that_the_board_cannot_carry_cannot_win(tmp_path: Path) -> None:
     """They are refused without a server, and the search goes on."""
     ran = thorexp(tmp_path, *FAKED, "hardware=jetson_orin_nx_16gb", "model=qwen3_32b_awq,tiny_qwen3")
     assert (0, 1) == (ran.code, len(ran.records)), ran.err
-    assert "tried    2 of 2 points, 1 cannot win:\n         1 x " in ran.out
+    assert "; 2 of 2 points tried, 1 cannot win: 1 x " in ran.out
 
 
 def test_a_search_that_goes_on_shows_what_was_refused_before(tmp_path: Path) -> None:
@@ -186,7 +197,8 @@ def test_a_search_without_a_point_that_can_win_fails(tmp_path: Path) -> None:
     ran = thorexp(tmp_path, *PREDICTED, "hydra.sweeper.trials=2", "hydra.sweeper.at_most={p99_ttft_ms:1}")
     assert (1, 2) == (ran.code, len(ran.records))
     assert "no point that can win" in ran.err
-    assert "nearest  load.max_concurrency=" in ran.out
+    (line,) = (line for line in ran.out.splitlines() if "no point can win, load.max_concurrency=" in line)
+    assert " is nearest (trial " in line
 
 
 @pytest.mark.parametrize("ends", [signal.SIGKILL, signal.SIGINT])
@@ -207,6 +219,24 @@ def test_a_search_goes_on_where_it_was_ended(tmp_path: Path, ends: signal.Signal
     assert 1 == len({record.sweep for record in ran.records})
     assert asked.endswith(" ".join(trial_words(ran)[1]))
     assert 4 == len(set(trial_words(ran)))
+
+
+def test_an_interrupted_search_has_its_table(tmp_path: Path) -> None:
+    """Once, whether it was interrupted within a probe or between two, and with the way to go on."""
+    words = (*PREDICTED, "hydra.sweeper.trials=8")
+    with running(tmp_path, *words) as search:
+        search.until(lambda: "trial 2 of 8" in search.err.read_text())
+        search.process.send_signal(signal.SIGINT)
+        search.process.wait(60)
+        said = search.out.read_text()
+    assert (130, 1, 1) == (search.process.returncode, said.count("jobs finished"), said.count("To go on where"))
+
+
+def test_without_a_sweep_there_is_no_search(tmp_path: Path) -> None:
+    """One job would run, and nothing would be searched."""
+    ran = thorexp(tmp_path, "hydra/sweeper=optuna", "predict=true", "tracking=off")
+    assert (1, 0) == (ran.code, len(ran.records))
+    assert "hydra/sweeper=optuna is for a sweep" in ran.err
 
 
 def test_a_line_without_an_end_is_left_out(tmp_path: Path) -> None:

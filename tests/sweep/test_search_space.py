@@ -79,3 +79,12 @@ def test_each_word_without_an_order_is_looked_at_once() -> None:
     """The first point, then the others one at a time; of numbers, which are alike, the ends."""
     sampled: list[Params] = list(of("a=1,2,3", "b=x,y,z").samples())
     assert [{"a": 0, "b": "x"}, {"a": 2, "b": "x"}, {"a": 0, "b": "y"}, {"a": 0, "b": "z"}] == sampled
+
+
+def test_a_real_number_is_typed_to_six_digits_and_within_its_ends() -> None:
+    """As many as one would type, and never more than the highest."""
+    near = Interval("a", 0.12345678, 0.12345689, log=False)
+    assert ("0.721395", "0.12345689") == (
+        Interval("a", 0.5, 0.9, log=False).typed(0.7213948572930184),
+        near.typed(0.12345685),
+    )

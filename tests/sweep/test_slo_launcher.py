@@ -10,9 +10,9 @@ import pytest
 
 from tests.command_line import FAKE, Ran, thorexp, tracked_runs
 from tests.test_capacity import prepared
+from thorexp.answers import ANSWERS_JSON, ANSWERS_MD
 from thorexp.measure.metrics import is_good
 from thorexp.predicting import predict
-from thorexp.slo_found import SLO_JSON, SLO_MD
 from thorexp.sweep.ending import SUMMARY_MD, SUMMARY_TXT, SWEEP_PAGE
 
 # Qwen3-32B-AWQ on a Thor reads a prompt of these in some 200 ms, and a token takes 70.
@@ -40,7 +40,7 @@ TINY = (
 
 def found(ran: Ran) -> list[dict[str, Any]]:
     """What the one sweep of that folder kept of its searches."""
-    (file,) = ran.folder.glob(f"outputs/*/{SLO_JSON}")
+    (file,) = ran.folder.glob(f"outputs/*/{ANSWERS_JSON}")
     values: list[dict[str, Any]] = json.loads(file.read_text())
     return values
 
@@ -88,7 +88,7 @@ def test_the_answer_is_told_wherever_the_sweep_is(predicted: Ran) -> None:
     (answer,) = found(predicted)
     assert answer["says"] in predicted.out
     (sweep,) = predicted.folder.glob("outputs/*")
-    assert all(str(answer["says"])[:40] in (sweep / name).read_text() for name in (SUMMARY_TXT, SLO_MD, SWEEP_PAGE))
+    assert all(str(answer["says"])[:40] in (sweep / name).read_text() for name in (SUMMARY_TXT, ANSWERS_MD, SWEEP_PAGE))
     facts = [line for line in (sweep / SUMMARY_MD).read_text().splitlines() if line.startswith("- found: ")]
     assert 1 == len(facts)
     (run,) = (run for run in tracked_runs(predicted.folder) if run.kind == "sweep")

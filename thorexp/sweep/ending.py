@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from thorexp import tracking
+from thorexp.answers import answer_lines
 from thorexp.config import TrackingConfig
 from thorexp.errors import ThorexpError, TrackingError
 from thorexp.places import mlflow_ui, places_of_sweep
@@ -16,7 +17,6 @@ from thorexp.results.images import images
 from thorexp.results.markdown import markdown
 from thorexp.results.summary import Point, Row, origins, rows
 from thorexp.rundir import RunDir
-from thorexp.slo_found import found_lines
 from thorexp.sweepdir import SweepRecord
 
 SUMMARY_TXT = "summary.txt"
@@ -42,7 +42,7 @@ def keep_sweep(record: SweepRecord, points: Sequence[Point], beside: Sequence[Ro
     now = replace(record, finished=finished, failed=failed, origin=next(iter(own)) if len(own) == 1 else None)
     unreal = f"{now.origin}: " if now.origin in ("simulated", "rehearsed") else ""
     title = f"{unreal}{finished} of {len(points)} jobs finished, {failed} failed: {record.directory}"
-    found = found_lines(record.directory)
+    found = answer_lines(record.directory)
     print(shown := text(table, heading, title) + "".join(f"{line}\n" for line in found), end="", flush=True)
     now.write()
     if len(points) == len(record.points):

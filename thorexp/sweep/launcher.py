@@ -3,8 +3,8 @@
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -32,6 +32,7 @@ from thorexp.sweep.estimate import History, history, sweep_time
 from thorexp.sweep.jobs import ComposedJob, check_apart, with_repeats
 from thorexp.sweep.plan import SweepPlan
 from thorexp.sweep.resume import finished_points, warn_of_versions
+from thorexp.sweep.told import headline, not_run, of_repeats
 from thorexp.sweepdir import SweepRecord
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class SweepLauncher(Launcher):
             print(plan.text(), flush=True)
             self._play(plan, done)
             self.conclude()
-        return [_told([self._returns[job.point] for job in repeats]) for repeats in asked]
+        return [of_repeats([self._returns[job.point] for job in repeats]) for repeats in asked]
 
     def compose(self, overrides: Sequence[str], number: int) -> tuple[ComposedJob, ...]:
         """One point with its repeats; ConfigError for what no server could make right."""
@@ -115,6 +116,19 @@ class SweepLauncher(Launcher):
             record = self._keep(replace(record, ended_at=record.ended_at or time.time()))
             track_sweep(record, to)
             warn_of_versions(point.directory for point in self._points.values() if point.state == "finished")
+
+    @contextmanager
+    def summed_up(self) -> Iterator[None]:
+        """What was launched and probed until something breaks off has its table, once, and how to go on is said."""
+        try:
+            yield
+        except BaseException:
+            if self._kept is not None:
+                record, _ = self._kept
+                self._kept = None
+                self._keep(record)
+                print(f"To go on where this stopped: {how_to_go_on(record)}", flush=True)
+            raise
 
     def _take(self, asked: Sequence[tuple[ComposedJob, ...]]) -> tuple[SweepPlan | None, Mapping[str, RunDir]]:
         """Of what has no result yet a plan, absent without any, and the records that are there already."""
@@ -164,22 +178,19 @@ class SweepLauncher(Launcher):
     def _play(self, plan: SweepPlan, done: Mapping[str, RunDir]) -> None:
         """Run what is not done and track what is; when interrupted, sum up what there is. A dry run does neither."""
         if plan.jobs[0].dry_run:
-            self._returns |= {job.point: _not_run(job) for job in plan.jobs}
+            self._returns |= {job.point: not_run(job) for job in plan.jobs}
             return
         points = (*self._points, *(job.point for job in plan.jobs))
         self._name = self._name or name_of_its_own(plan)
         record = begin(plan.directory, points, to_run=bool(plan.to_run), name=self._name)
-        self._returns |= {job.point: _not_run(job) for job in plan.jobs if job.refused is not None}
-        try:
-            self._run_all(plan, record.id, done)
-            self._track(plan.jobs, done)
-        except BaseException:
-            self._note(plan)
-            self._keep(record)
-            print(f"To go on where this stopped: {how_to_go_on(record)}", flush=True)
-            raise
-        self._note(plan)
+        self._returns |= {job.point: not_run(job) for job in plan.jobs if job.refused is not None}
         self._kept = record, plan.jobs[0].tracking
+        with self.summed_up():
+            try:
+                self._run_all(plan, record.id, done)
+                self._track(plan.jobs, done)
+            finally:
+                self._note(plan)
 
     def _note(self, plan: SweepPlan) -> None:
         there = finished_points(plan.directory, plan.jobs[0].sweep.executor)
@@ -243,17 +254,11 @@ class SweepLauncher(Launcher):
         )
         self._log_as_sweep()
         if result.status is JobStatus.FAILED:
-            log.error("#%d failed: %s", job.number, _headline(result))
+            log.error("#%d failed: %s", job.number, headline(result))
         return result
 
     def _log_as_sweep(self) -> None:
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-
-
-def _not_run(job: ComposedJob) -> JobReturn:
-    """What Hydra is told of a job that was not started: nothing, or why it is refused."""
-    status = JobStatus.COMPLETED if job.refused is None else JobStatus.FAILED
-    return JobReturn(overrides=job.overrides, status=status, _return_value=job.refused)
 
 
 def _refusal(run_dir: RunDir, to: TrackingConfig) -> ThorexpError | None:
@@ -276,18 +281,3 @@ def _point(job: ComposedJob, result: JobReturn | None, there: Mapping[str, RunDi
 
 def _learn(known: History, job: ComposedJob, run_dir: RunDir) -> History:
     return known.and_also(run_dir.record(), job.base) if run_dir.has(RECORD) else known
-
-
-def _told(repeats: Sequence[JobReturn]) -> JobReturn:
-    """What Hydra is told of all repeats of a point: the first that failed, else the first.
-
-    Hydra ends with the error; the table above has said all of it.
-    """
-    failed = next((result for result in repeats if result.status is JobStatus.FAILED), None)
-    if failed is None:
-        return repeats[0]
-    return replace(failed, _return_value=ThorexpError(_headline(failed), ("more", "below the table")))
-
-
-def _headline(failed: JobReturn) -> str:
-    return next(iter(str(failed._return_value).splitlines()), repr(failed._return_value))

@@ -1,63 +1,50 @@
-"""What a search has found: the best point, why others cannot win, and where all of it is kept."""
+"""What a search has found: the best point, and why others cannot win."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from thorexp.places import shown
-from thorexp.rundir import RunDir
+from thorexp.answers import Answer
 from thorexp.secret import shown_word
 from thorexp.sweep.judging import Judged
 from thorexp.sweep.objective import Aim
 from thorexp.sweep.search_space import Params, Space
 from thorexp.sweep.study import Trial
 
-SEARCH_TXT, SEARCH_JSON = "search.txt", "search.json"
-
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Of all trials that were told. `study`: the file that Optuna keeps them in."""
+class Searched:
+    """All trials of a space that were told."""
 
     aim: Aim
     space: Space
     told: tuple[Trial, ...]
-    study: Path
 
     @property
     def best(self) -> Trial | None:
         """The first of the best among those that can win; absent without any."""
         return best_of(self.aim, self.told)
 
-    def text(self, here: Path) -> str:
-        """Some lines for below the table of the sweep; paths below `here` are relative to it."""
-        lines = [f"search   {self.aim}", *self._best_lines(), f"tried    {self._tried()}"]
-        lines += [f"         {count} x {why}" for why, count in self._lost().most_common()]
-        return "\n".join([*lines, f"study    {shown(self.study, here)}", ""])
+    def __str__(self) -> str:
+        """`most output_throughput: engine.max_num_seqs=64 is best (trial 6: output_throughput 118.3, VALID); 20 of 32
+        points tried, 12 cannot win: 12 x not p99_ttft_ms ≤ 25000`, in one line.
+        """
+        return f"{self.aim}: {self._best()}; {self._tried()}"
 
-    def as_json(self) -> dict[str, Any]:
-        """All trials in their order, as JSON takes it."""
+    def answer(self, digest: str) -> Answer:
+        """To be kept: all trials in their order, and the best one's figures as metrics. `digest`: of the search."""
         best = self.best
-        return {
-            "aim": asdict(self.aim),
-            "best": None if best is None else best.number + 1,
-            "trials": [
-                {"number": t.number + 1, "words": self._words(t.params), **_judged(t.judged)} for t in self.told
-            ],
-            "study": str(self.study),
-        }
+        figures = {} if best is None or best.judged is None else best.judged.figures
+        trials = [{"number": t.number + 1, "words": self._words(t.params), **_judged(t.judged)} for t in self.told]
+        more = {"aim": asdict(self.aim), "best": None if best is None else best.number + 1, "trials": trials}
+        return Answer(digest, str(self), {f"search/{name}": value for name, value in figures.items()}, more)
 
-    def keep(self, directory: Path) -> None:
-        """Beside the summary of its sweep."""
-        RunDir(directory).write_text(SEARCH_TXT, self.text(directory))
-        RunDir(directory).write_json(SEARCH_JSON, self.as_json())
-
-    def _best_lines(self) -> Iterator[str]:
-        yield from self._shown("best", self.best) if self.best is not None else ("best     none: no point can win",)
-        if self.best is None and self._nearest is not None:
-            yield from self._shown("nearest", self._nearest)
+    def _best(self) -> str:
+        if self.best is not None:
+            return f"{self._shown(self.best, 'is best')}"
+        nearest = self._nearest
+        return "no point can win" + ("" if nearest is None else f", {self._shown(nearest, 'is nearest')}")
 
     @property
     def _nearest(self) -> Trial | None:
@@ -65,18 +52,15 @@ class Answer:
         measured = [(sum(_over(trial.judged)), trial) for trial in self.told if trial.judged and trial.judged.figures]
         return min(measured, key=lambda each: each[0])[1] if measured else None
 
-    def _shown(self, word: str, trial: Trial) -> Iterator[str]:
-        yield f"{word:<8} {' '.join(self._words(trial.params))} (trial {trial.number + 1})"
-        if trial.judged is not None:
-            yield f"         {figures(trial.judged)}"
+    def _shown(self, trial: Trial, stands: str) -> str:
+        words = "" if trial.judged is None else f": {figures(trial.judged)}"
+        return f"{' '.join(self._words(trial.params))} {stands} (trial {trial.number + 1}{words})"
 
     def _tried(self) -> str:
         size = f" of {self.space.size:.0f}" if self.space.is_finite else ""
-        lost = sum(self._lost().values())
-        return f"{len(self.told)}{size} points{f', {lost} cannot win:' if lost else ''}"
-
-    def _lost(self) -> Counter[str]:
-        return Counter(trial.judged.why for trial in self.told if trial.judged is not None and trial.judged.why)
+        lost = Counter(trial.judged.why for trial in self.told if trial.judged is not None and trial.judged.why)
+        reasons = ", ".join(f"{count} x {why}" for why, count in lost.most_common())
+        return f"{len(self.told)}{size} points tried{f', {lost.total()} cannot win: {reasons}' if lost else ''}"
 
     def _words(self, params: Params) -> list[str]:
         return list(map(shown_word, self.space.chosen(params)))

@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
+from thorexp.answers import keep_answers
 from thorexp.errors import ConfigError, ThorexpError
 from thorexp.results.summary import Point
 from thorexp.secret import masked, shown_word
@@ -12,7 +12,7 @@ from thorexp.sweep.jobs import ComposedJob
 from thorexp.sweep.judging import Judged, judge, lost
 from thorexp.sweep.launcher import SweepLauncher
 from thorexp.sweep.objective import Aim
-from thorexp.sweep.optuna_answer import Answer, best_of, figures
+from thorexp.sweep.optuna_answer import Searched, best_of, figures
 from thorexp.sweep.search_space import Space
 from thorexp.sweep.study import KeptStudy, Trial
 
@@ -26,26 +26,26 @@ class UntoldError(Exception):
 
 
 def search(launcher: SweepLauncher, study: KeptStudy, space: Space, aim: Aim, most: int) -> None:
-    """Go on until `most` trials of the study are told; then the table of all points, and the answer.
+    """Go on until `most` trials of the study are told; then the table of all points, and below it the answer.
 
     ThorexpError when no point can win, or a trial is left untold. An interruption leaves the study as it is.
     """
     log.info("search: %s", aim)
     log.info("study: %s", study.path)
     _recall(launcher, study, space)
-    untold = _told_until(launcher, study, space, aim, most)
-    answer = Answer(aim, space, study.told, study.path)
+    with launcher.summed_up():
+        untold = _told_until(launcher, study, space, aim, most)
+    searched = Searched(aim, space, study.told)
     if launcher.directory is not None:
-        answer.keep(launcher.directory)
+        keep_answers(launcher.directory, [searched.answer(study.path.parent.name)])
     launcher.conclude()
-    print(answer.text(Path.cwd()), end="", flush=True)
     if untold:
         raise ThorexpError(
             f"{len(untold)} of {len(study.trials)} trials have failed by what is no fault of theirs.",
             ("says", untold[-1]),
             ("try", "the same command once that is mended: it begins with them"),
         )
-    if answer.best is None:
+    if searched.best is None:
         raise ThorexpError("The search has found no point that can win.", ("try", "other limits, or other values"))
 
 

@@ -82,7 +82,9 @@ class Interval:
         return self.high - self.low + 1 if isinstance(self.low, int) else math.inf
 
     def typed(self, value: Value) -> str:
-        """Behind `key=`."""
+        """Behind `key=`: real numbers to six digits, within the ends."""
+        if isinstance(value, float):
+            return str(min(max(float(f"{value:.6g}"), self.low), self.high))
         return str(value)
 
     def samples(self) -> tuple[Value, ...]:

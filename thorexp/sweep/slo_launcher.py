@@ -1,6 +1,7 @@
 """A launcher before ours: points that ask for a search are probed one after the other, all others launched as ever."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -10,15 +11,16 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from thorexp.answers import ANSWERS_MD, keep_answers
 from thorexp.compose import composed
 from thorexp.config import JobConfig
 from thorexp.errors import ConfigError, ThorexpError
 from thorexp.results.apart import apart
 from thorexp.results.summary import Point
-from thorexp.slo_found import SLO_MD, Found, keep_found
 from thorexp.sweep.directory import unless_begun
 from thorexp.sweep.launcher import SweepLauncher
-from thorexp.sweep.slo_probe import check_search, without_search
+from thorexp.sweep.slo_found import Found
+from thorexp.sweep.slo_probe import check_search, shown_words, without_search
 from thorexp.sweep.slo_search import SearchedPoint, UnjudgedError
 
 # Groups that stand before the load in the defaults of config.yaml, and so cannot choose it.
@@ -47,7 +49,8 @@ class SearchLauncher(Launcher):
             launched = self._ours.launch([job_overrides[i] for i in others], initial_job_idx)
             returns |= dict(zip(others, launched, strict=True))
         if points:
-            returns |= self._search(points, initial_job_idx + len(others))
+            with self._ours.summed_up():
+                returns |= self._search(points, initial_job_idx + len(others))
             self._ours.conclude()
         return [returns[i] for i in range(len(job_overrides))]
 
@@ -86,7 +89,7 @@ class SearchLauncher(Launcher):
             found.append(point.searched(partial(self._play, numbers, played)))
             returns[i] = _told(point, found[-1], played)
             if self._ours.directory is not None:
-                keep_found(self._ours.directory, found)
+                keep_answers(self._ours.directory, (each.answer for each in found))
         return returns
 
     def _play(self, numbers: Iterator[int], played: list[Point], words: Sequence[str]) -> Sequence[Point]:
@@ -95,7 +98,7 @@ class SearchLauncher(Launcher):
             jobs = self._ours.compose(words, next(numbers))
         except ConfigError as refused:
             raise UnjudgedError(refused.headline) from None
-        repeats = self._ours.probe(jobs)
+        repeats = self._ours.probe(tuple(replace(job, overrides=shown_words(job.overrides)) for job in jobs))
         played += repeats
         return repeats
 
@@ -123,5 +126,5 @@ def _told(point: SearchedPoint, found: Found, played: Sequence[Point]) -> JobRet
     wrong = found.unfinished if found.broken else next(iter(untracked), None)
     if wrong is None:
         return JobReturn(overrides=point.words, status=JobStatus.COMPLETED, _return_value=None)
-    error = ThorexpError(f"{point.name}: {wrong.splitlines()[0]}", ("more", f"below the table, and in {SLO_MD}"))
+    error = ThorexpError(f"{point.name}: {wrong.splitlines()[0]}", ("more", f"below the table, and in {ANSWERS_MD}"))
     return JobReturn(overrides=point.words, status=JobStatus.FAILED, _return_value=error)

@@ -13,6 +13,7 @@ from thorexp.measure.bracket import Bracket
 FIRST = {Over.max_concurrency: 8.0, Over.request_rate: 0.5}  # on a Thor rather low than high: what misses takes longest
 BEFORE = 0.25  # of the requests that count, how many come before them at a rate: until as many are under way as will be
 AGAIN = 2  # times as many requests where the first ones did not decide
+FOLLOWS = ("load.num_prompts", "load.exclude_first", "load.stop_when.goodput", "load.search")
 SEED_APART = 500  # from the first ones, and from those of repeats
 
 
@@ -63,6 +64,11 @@ def words_of(config: JobConfig, search: SearchConfig, value: float, times: int =
         f"load.stop_when.goodput={goodput}",
         "load.search=null",
     )
+
+
+def shown_words(words: Sequence[str]) -> tuple[str, ...]:
+    """Those of a probe that say which it is; the others follow from its value."""
+    return tuple(word for word in words if word.lstrip("+").partition("=")[0] not in FOLLOWS)
 
 
 def without_search(words: Sequence[str]) -> tuple[str, ...]:

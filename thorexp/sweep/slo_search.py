@@ -16,8 +16,8 @@ from thorexp.measure.window import Exclusion, steady
 from thorexp.results.summary import Point, together
 from thorexp.rundir import SUMMARY, RunDir
 from thorexp.secret import masked
-from thorexp.slo_found import Found, Tried
 from thorexp.sweep.failing import had_server
+from thorexp.sweep.slo_found import Found, Tried
 from thorexp.sweep.slo_probe import AGAIN, bracket_of, words_of
 
 # That requests fail is what an SLO is missed by; all else that makes a result INVALID says nothing of the load.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from thorexp.answers import answer_metrics
 from thorexp.errors import RecordError
 from thorexp.measure.verdict import Verdict
 from thorexp.rundir import (
@@ -19,7 +20,6 @@ from thorexp.rundir import (
     RunDir,
 )
 from thorexp.secret import is_secret, masked, shown_command
-from thorexp.slo_found import found_values
 from thorexp.sweepdir import SweepRecord
 from thorexp.tracking.limits import TAG_CHARS, cut, key_of
 from thorexp.tracking.load_input import LoadInput, load_input_of
@@ -125,7 +125,7 @@ def view_of_sweep(sweep: SweepRecord) -> View:
         ),
         params={},
         metrics={"system/finished_jobs": float(sweep.finished), "system/failed_jobs": float(sweep.failed)}
-        | {key_of(f"max_under_slo/{point}"): value for point, value in found_values(where).items()},
+        | {key_of(name): value for name, value in answer_metrics(where).items()},
         artifacts=kept,
         note=_note_of_sweep(sweep, where, [path.name for path in kept]),
     )

@@ -1,18 +1,12 @@
-"""What a search for the highest load that keeps an SLO has found, in a line and in a file of the sweep's directory."""
+"""What a search for the highest load that keeps an SLO has found, probe by probe and in a line."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
-from thorexp.errors import RecordError
+from thorexp.answers import Answer
 from thorexp.measure.share import Share
-from thorexp.rundir import RunDir
-
-SLO_JSON = "slo.json"
-SLO_MD = "slo.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +31,13 @@ class Tried:
         """Why it keeps or misses."""
         said = [] if self.share is None else [str(self.share)]
         said += [] if self.why is None else [self.why]
-        said += ["undecided, by the share alone"] if self.undecided else []
+        said += [f"undecided, {self._played}: by the share alone"] if self.undecided else []
         said += [f"SUSPECT: {', '.join(self.doubts)}"] if self.doubts else []
         return "; ".join(said)
+
+    @property
+    def _played(self) -> str:
+        return "played once to leave other values their probes" if self.probes == 1 else f"played {self.probes} times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +84,22 @@ class Found:
         parts = [self._answer(), *self._crossing(), *([self.unfinished] if self.unfinished else []), probes]
         return f"{self.point}: {'; '.join(parts)}"
 
-    def as_json(self) -> dict[str, Any]:
-        """All of it, and the answer once more at the top."""
+    @property
+    def answer(self) -> Answer:
+        """To be kept: all of it, and what holds as a metric."""
         best, miss = self.best, self.miss
-        return {
+        more = {
             "point": self.point,
-            "digest": self.digest,
             "over": self.over,
             "keeps": None if best is None else best.value,
             "misses": None if miss is None else miss.value,
-            "says": str(self),
             "keep": self.keep,
             "probes": self.probes,
             "unfinished": self.unfinished,
             "tried": [asdict(each) | _of_share(each.share) for each in self.tried],
         }
+        metrics = {} if best is None else {f"max_under_slo/{self.point}": best.value}
+        return Answer(self.digest, str(self), metrics, more)
 
     def _answer(self) -> str:
         best, miss = self.best, self.miss
@@ -119,35 +118,6 @@ class Found:
             if low.share and high.share and low.share.interval[1] < high.share.interval[0]:
                 return [f"{low.value:g} keeps it less than {high.value:g}, so there may be other answers"]
         return []
-
-
-def keep_found(directory: Path, found: Sequence[Found]) -> None:
-    """Write all that was found into the sweep's directory; of other points what is there stays."""
-    ours = {each.digest for each in found}
-    there = [each for each in _read(directory) if each.get("digest") not in ours]
-    values = [*there, *(each.as_json() for each in found)]
-    run_dir = RunDir(directory)
-    run_dir.write_json(SLO_JSON, values)
-    run_dir.write_text(SLO_MD, "".join(f"- {each['says']}\n" for each in values))
-
-
-def found_lines(directory: Path) -> tuple[str, ...]:
-    """What was found there, a line for each point; none where nothing was searched, or the file cannot be read."""
-    return tuple(str(each["says"]) for each in _read(directory))
-
-
-def found_values(directory: Path) -> dict[str, float]:
-    """The answers by `point`: for those that have one."""
-    return {str(each["point"]): float(each["keeps"]) for each in _read(directory) if each["keeps"] is not None}
-
-
-def _read(directory: Path) -> list[dict[str, Any]]:
-    run_dir = RunDir(directory)
-    try:
-        values = run_dir.read_json(SLO_JSON) if run_dir.has(SLO_JSON) else []
-    except RecordError:
-        return []
-    return [each for each in values if isinstance(each, dict) and {"point", "says", "keeps"} <= each.keys()]
 
 
 def _of_share(share: Share | None) -> dict[str, Any]:
