@@ -30,8 +30,8 @@ POLL_S = 0.01
 WRAPPER = "/opt/nvidia/nvidia_entrypoint.sh"
 SWITCHES = ("--rm",)
 
-TOLD: dict[str, Any] = json.loads(os.environ.get("FAKE_DOCKER") or "{}")
-STATE = Path(TOLD.get("state", "."))
+TOLD: dict[str, Any] = json.loads(os.environ["FAKE_DOCKER"])
+STATE = Path(TOLD["state"])
 CONTAINERS, EXITS, IMAGES = STATE / "containers", STATE / "exits", STATE / "images"
 
 

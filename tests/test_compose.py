@@ -4,7 +4,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from thorexp.compose import explain, job_config, typed_engine_args
+from thorexp.compose import check_meaning, explain, job_config, typed_engine_args
 from thorexp.conf_tree import conf_dir, register
 from thorexp.errors import ConfigError
 
@@ -69,3 +69,46 @@ def test_engine_arguments_from_the_command_line_are_told_apart() -> None:
     """Plain, added, removed and nested ones count; keys of other groups do not."""
     typed = ("engine.a=1", "+engine.b=2", "~engine.c", "engine.d.e=3", "model.engine.f=4", "load=high")
     assert frozenset("abcd") == typed_engine_args(typed)
+
+
+@pytest.mark.parametrize(
+    ("override", "remedy"),
+    [
+        ("server.kind=dokcer", "server.kind=docker"),
+        ("sweep.executor=rai", "sweep.executor=ray"),
+        ("workload.kind=trac", "workload.kind=trace"),
+    ],
+)
+def test_a_value_of_few_is_told_the_nearest(override: str, remedy: str) -> None:
+    """As it would be typed, beside all that there are."""
+    *_, last = refusal(override).splitlines()
+    assert ["try", remedy] == last.split()
+
+
+@pytest.mark.parametrize("override", ["server.kind=podman", "workload.seed=x"])
+def test_a_right_key_is_told_no_other_keys(override: str) -> None:
+    """Of a wrong value, with nothing near it, what is right about it stands in what is said."""
+    assert ["says"] == [line.split()[0] for line in refusal(override).splitlines()[1:]]
+
+
+CONTAINERS = ("server.docker.image=a/b", "server.docker.client=podman", "+server.docker={pull: never}")
+
+
+@pytest.mark.parametrize("word", CONTAINERS)
+def test_words_about_a_container_that_there_will_not_be_are_refused(word: str) -> None:
+    """They would be without effect, and nobody would see it."""
+    key = word.lstrip("+").partition("=")[0]
+    with pytest.raises(ConfigError, match=f"^{key} means nothing without a container") as refused:
+        check_meaning(job_config(a_tree()), ["load=high", word])
+    assert f"try    server=docker, or the same command without {key}" in str(refused.value)
+
+
+@pytest.mark.parametrize("words", [(), ("predict=true",), ("rehearse=true",)], ids=["run", "predict", "rehearse"])
+def test_words_about_a_container_that_is_asked_for_are_taken(words: tuple[str, ...]) -> None:
+    """Whatever stands for it, by the same words as on the night."""
+    check_meaning(job_config(a_tree("server=docker", *words)), CONTAINERS)
+
+
+def test_other_words_about_a_server_are_taken() -> None:
+    """Nothing but a container is meant by them."""
+    check_meaning(job_config(a_tree()), ["server=vllm", "server.port=8000", "hardware.docker_args=[]"])

@@ -252,3 +252,43 @@ def test_a_process_does_not_depend_on_docker(docker: FakeDocker) -> None:
     ]
     assert asdict(jobs[0].config) != asdict(jobs[1].config)
     assert (jobs[0].point, None) == (jobs[1].point, jobs[1].image)
+
+
+def remark(docker: FakeDocker, *overrides: str) -> str | None:
+    """Of a dry run of a job in a container."""
+    return docker_plan.image_remark(job_config(a_tree(*HARDWARE, *docker.words[:2], "dry_run=true", *overrides)))
+
+
+def test_a_plan_says_whether_the_image_is_here(docker: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its digest; else what becomes of that."""
+    assert f"The image {NAME} is not here: it is pulled before anything starts." == remark(docker)
+    assert f"The image {NAME} is not here: server.docker.pull=never." == remark(docker, "server.docker.pull=never")
+    pull(docker.client, NAME, 60)
+    in_another_process(monkeypatch)
+    assert f"The image {NAME}@{DIGEST} is here." == remark(docker)
+    assert f"The image {NAME}@{DIGEST} is here, and pulled all the same." == remark(docker, "server.docker.pull=always")
+
+
+def test_a_plan_says_that_docker_does_not_answer(docker: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why, in the words that a run would end with."""
+    tell(docker, monkeypatch, client_error="Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")
+    assert f"Whether the image {NAME} is here is not known. The Docker daemon does not run." == remark(docker)
+
+
+def test_a_plan_for_many_boards_says_nothing_of_this_one(docker: FakeDocker) -> None:
+    """Each has images of its own."""
+    assert f"The image {NAME} is looked for on each board." == remark(docker, "sweep.executor=slurm")
+    assert [] == docker.commands()
+
+
+@pytest.mark.parametrize("word", ["server=vllm", "predict=true", "rehearse=true"])
+def test_a_plan_without_a_container_says_nothing_of_images(docker: FakeDocker, word: str) -> None:
+    """None will run."""
+    assert (None, []) == (remark(docker, word), docker.commands())
+
+
+def test_a_dry_run_asks_for_an_image_once(docker: FakeDocker) -> None:
+    """However many jobs a sweep has, and its plan."""
+    prepared(docker, "dry_run=true")
+    remark(docker)
+    assert [["image", "inspect", NAME]] == docker.commands()

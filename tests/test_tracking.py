@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import platform
 import re
@@ -545,6 +546,16 @@ def test_an_error_shows_no_password_of_the_store(tmp_path: Path, monkeypatch: py
     with pytest.raises(TrackingError, match=r"http://\*\*\*@127\.0\.0\.1:9") as raised:
         track(a_run_dir(tmp_path), Store("http://ann:secret@127.0.0.1:9", "thorexp", ""))
     assert "secret" not in str(raised.value)
+
+
+def test_a_store_that_is_down_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By our error, and by none of the lines that each retry has."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with pytest.raises(TrackingError, match="MLflow did not take a record"):
+        track(a_run_dir(tmp_path), Store("http://127.0.0.1:9", "thorexp", ""))
+    assert [] == [line.message for line in caplog.records if line.levelno >= logging.WARNING]
 
 
 def test_an_incomplete_run_directory_is_not_tracked(store: Store, tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
-"""Keys of telemetry and verdict, and what is refused of them."""
+"""Keys of hardware, server, telemetry and verdict, and what is refused of them."""
 
+import logging
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.test_compose import a_tree
+from thorexp import trust_keys
 from thorexp.compose import job_config
 from thorexp.config import JobConfig
 from thorexp.config_server import ServerKind
 from thorexp.errors import ConfigError
-from thorexp.trust_keys import check_hardware, check_preparation, check_telemetry, check_thresholds
+from thorexp.prepare import prepare
+from thorexp.trust_keys import check_hardware, check_port, check_preparation, check_telemetry, check_thresholds
 
 INF, NAN = float("inf"), float("nan")
 
@@ -167,3 +170,50 @@ def test_a_board_under_somebody_elses_server_is_not_changed(word: str) -> None:
     check_preparation(hardware, ServerKind.docker)
     with pytest.raises(ConfigError, match=f"hardware.prepare.{word.partition('=')[0]}"):
         check_preparation(hardware, ServerKind.attach)
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_a_port_that_there_is_not_is_refused(port: int) -> None:
+    """By the full key, with those that there are, before anything starts."""
+    with pytest.raises(ConfigError) as refused:
+        prepare(job_config(a_tree("dry_run=true", f"server.port={port}")), frozenset())
+    headline, (remedy,) = said_of(refused)
+    assert f"server.port={port} is no port." == headline
+    assert "try  server.port=8000, of 1 to 65535, or null for a free one" == remedy
+
+
+@pytest.mark.parametrize("port", [None, 0, 1, 65535])
+def test_a_port_that_there_is_is_kept(port: int | None) -> None:
+    """And any free one, which is absent, or 0."""
+    check_port(port)
+
+
+PREPARED = (
+    "hardware.prepare.power_mode=120W",
+    "hardware.prepare.lock_clocks=true",
+    "hardware.prepare.drop_caches=true",
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("predict=true", *PREPARED), 3),
+        (("server=sim", PREPARED[0]), 1),
+        (("rehearse=true", PREPARED[1]), 1),
+        (("predict=true",), 0),
+        (PREPARED, 0),
+    ],
+    ids=["predicted", "simulated", "rehearsed", "nothing asked", "measured"],
+)
+def test_a_board_that_is_not_measured_is_not_prepared_which_is_said(
+    words: tuple[str, ...], expected: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By each key that was asked for."""
+    trust_keys._say_no_effect.cache_clear()
+    without_vllm = ("dry_run=true", "server.command=no-such-vllm", "load.num_prompts=2", "load.max_concurrency=1")
+    with caplog.at_level(logging.WARNING):
+        prepare(job_config(a_tree(*without_vllm, *words)), frozenset())
+    said = [line.message.split()[0] for line in caplog.records if " has no effect: " in line.message]
+    asked = [word.partition("=")[0] for word in words if word in PREPARED]
+    assert (expected, asked[:expected]) == (len(said), said)

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -16,7 +17,14 @@ from omegaconf import DictConfig
 
 from thorexp import job
 from thorexp.capacity import capacity, check_fit
-from thorexp.compose import COMPOSITION_ERRORS, explain, job_config, resolved_yaml, typed_engine_args
+from thorexp.compose import (
+    COMPOSITION_ERRORS,
+    check_meaning,
+    explain,
+    job_config,
+    resolved_yaml,
+    typed_engine_args,
+)
 from thorexp.conf_tree import conf_dir, register
 from thorexp.config import TrackingConfig
 from thorexp.config_sweep import Executor
@@ -32,6 +40,8 @@ from thorexp.sweep.plan import plan_of_one
 from thorexp.sweepdir import read_sweep, sweep_id
 
 LAUNCHER = "hydra_plugins.thorexp.ThorexpLauncher"
+OUTPUTS = Path("outputs")  # as conf/config.yaml has it
+LAST_MEMORY_S = 10.0  # nobody here starts another server, but a memory that does not come back is said
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +74,7 @@ def task(tree: DictConfig) -> Outcome | None:
 def _prepared(tree: DictConfig, hydra_config: HydraConf) -> PreparedJob:
     """The job, checked; refused when it was to be repeated and nobody is there to do that."""
     config = job_config(tree)
+    check_meaning(config, hydra_config.overrides.task)
     launched = hydra_config.mode is RunMode.MULTIRUN and hydra_config.launcher["_target_"] == LAUNCHER
     repeats, executor = config.sweep.repeats, config.sweep.executor
     of_sweeps = [f"sweep.repeats={repeats}"] if repeats != 1 else []
@@ -130,7 +141,8 @@ def main() -> None:
 
 
 def _run() -> None:
-    """Hydra, and whatever comes of it the end of the server."""
+    """Hydra, and whatever comes of it the end of the server. Of what was refused no empty folder is left."""
+    was_there = OUTPUTS.exists()
     try:
         hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(task)()
     except KeyboardInterrupt:
@@ -138,7 +150,10 @@ def _run() -> None:
         raise
     finally:
         SHOWN.pause()
-        leave_board()
+        leave_board(LAST_MEMORY_S)
+        if not was_there:
+            with suppress(OSError):  # it is not empty, or was never made
+                OUTPUTS.rmdir()
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, get_args, get_type_hints
@@ -11,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from thorexp.config import JobConfig
+from thorexp.config_server import ServerKind
 from thorexp.errors import ConfigError
 
 
@@ -60,7 +62,20 @@ def _present(of: type, values: Any, prefix: str = "") -> frozenset[str]:
 def composed(whole: DictConfig) -> tuple[JobConfig, frozenset[str]]:
     """From a tree that still has its `hydra` node: the job, and the engine arguments that were typed."""
     tree = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
-    return job_config(tree), typed_engine_args(whole.hydra.overrides.task)
+    job = job_config(tree)
+    check_meaning(job, whole.hydra.overrides.task)
+    return job, typed_engine_args(whole.hydra.overrides.task)
+
+
+def check_meaning(job: JobConfig, overrides: Sequence[str]) -> None:
+    """ConfigError for what was typed about a container where there will be none."""
+    of_docker = [key for key in _typed_keys(overrides) if f"{key}.".startswith("server.docker.")]
+    if of_docker and job.server.kind is not ServerKind.docker:
+        raise ConfigError(
+            f"{of_docker[0]} means nothing without a container.",
+            ("where", f"server={job.server.kind.value}"),
+            ("try", f"server=docker, or the same command without {of_docker[0]}"),
+        )
 
 
 def resolved_yaml(tree: DictConfig) -> str:
@@ -70,8 +85,11 @@ def resolved_yaml(tree: DictConfig) -> str:
 
 def typed_engine_args(overrides: Sequence[str]) -> frozenset[str]:
     """Names of the engine arguments among a command line's overrides: `engine.max_num_seqs=16`."""
-    keys = (override.lstrip("+~").split("=", 1)[0] for override in overrides)
-    return frozenset(key.split(".")[1] for key in keys if key.startswith("engine."))
+    return frozenset(key.split(".")[1] for key in _typed_keys(overrides) if key.startswith("engine."))
+
+
+def _typed_keys(overrides: Sequence[str]) -> Iterator[str]:
+    return (override.lstrip("+~").split("=", 1)[0] for override in overrides)
 
 
 def explain(wrong: Exception) -> ConfigError:
@@ -117,12 +135,19 @@ def _refused_by_us(wrong: BaseException | None) -> ConfigError | None:
 def _refusal(wrong: OmegaConfBaseException) -> ConfigError:
     key: Any = wrong.full_key
     says = str(wrong.msg or wrong).splitlines()[0]
-    return ConfigError(f"{key or 'The config'} is wrong.", ("says", says), *_nearest(key or "", tuple(keys())))
+    known = tuple(keys())
+    if (of_few := _OF_FEW.match(says)) is not None:
+        remedy = _nearest(of_few["value"], of_few["names"].split(", "), f"{key}=")
+    else:
+        remedy = () if key in known else _nearest(key or "", known)
+    return ConfigError(f"{key or 'The config'} is wrong.", ("says", says), *remedy)
 
 
-def _nearest(name: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    near = [close for close in difflib.get_close_matches(name, names, n=3) if close != name]
+def _nearest(name: str, names: Sequence[str], before: str = "") -> tuple[tuple[str, str], ...]:
+    """The remedy, with words `before` each; none where nothing is near."""
+    near = [f"{before}{close}" for close in difflib.get_close_matches(name, names, n=3) if close != name]
     return (("try", " or ".join(near)),) if near else ()
 
 
+_OF_FEW = re.compile(r"Invalid value '(?P<value>.*)', expected one of \[(?P<names>.*)\]")  # OmegaConf 2.3 of an enum
 COMPOSITION_ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)

@@ -44,6 +44,7 @@ class Images:
 
     def __init__(self) -> None:
         self._here: dict[tuple[object, ...], Image] = {}
+        self._seen: dict[tuple[object, ...], Image | ConfigError | None] = {}
         self._known: dict[tuple[object, ...], KnownFlags] = {}
 
     def pulled(self, name: str, docker: DockerConfig) -> Image:
@@ -52,6 +53,16 @@ class Images:
         if asked not in self._here:
             self._here[asked] = _pulled(client_of(docker), name, docker.pull, docker.pull_timeout_s)
         return self._here[asked]
+
+    def seen(self, name: str, docker: DockerConfig) -> Image | ConfigError | None:
+        """As it is here, absent where it is not; why Docker does not say."""
+        asked = (docker.client, name)
+        if asked not in self._seen:
+            try:
+                self._seen[asked] = find_image(client_of(docker), name)
+            except ConfigError as silent:
+                self._seen[asked] = silent
+        return self._seen[asked]
 
     def known(self, container: Container, command: tuple[str, ...], cache_dir: Path) -> KnownFlags:
         """What the vLLM in it says, which takes two containers where it was never asked before."""
@@ -96,6 +107,22 @@ def runs_containers(config: JobConfig) -> bool:
     return config.server.kind is ServerKind.docker and config.sweep.executor is Executor.local and starts
 
 
+def image_remark(config: JobConfig) -> str | None:
+    """What a plan says of the image; absent where no container will run here."""
+    if config.server.kind is not ServerKind.docker or config.predict or config.rehearse:
+        return None
+    docker, name = config.server.docker, _name(config)
+    if config.sweep.executor is not Executor.local:
+        return f"The image {name} is looked for on each board."
+    seen = IMAGES.seen(name, docker)
+    if isinstance(seen, ConfigError):
+        return f"Whether the image {name} is here is not known. {seen.headline}"
+    if seen is None:
+        then = "server.docker.pull=never" if docker.pull is Pull.never else "it is pulled before anything starts"
+        return f"The image {name} is not here: {then}."
+    return f"The image {seen.reference} is here{', and pulled all the same' if docker.pull is Pull.always else ''}."
+
+
 def client_of(docker: DockerConfig) -> tuple[str, ...]:
     """The docker command."""
     return tuple(shlex.split(docker.client))
@@ -132,10 +159,8 @@ def _found(config: JobConfig, name: str) -> Image | None:
     """For who starts nothing a Docker that does not work is one that has no image; another board's is not known."""
     if config.sweep.executor is not Executor.local:
         return None
-    try:
-        return find_image(client_of(config.server.docker), name)
-    except ConfigError:
-        return None
+    seen = IMAGES.seen(name, config.server.docker)
+    return seen if isinstance(seen, Image) else None
 
 
 def _check_variables(variables: Mapping[str, str]) -> None:

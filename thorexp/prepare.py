@@ -32,7 +32,14 @@ from thorexp.serve.server import LaunchSpec
 from thorexp.setting import warn_beforehand
 from thorexp.sim.spec import SimSpec
 from thorexp.simulation import check_predictable, is_simulated, sim_spec, warn_of_no_effect
-from thorexp.trust_keys import check_hardware, check_preparation, check_telemetry, check_thresholds
+from thorexp.trust_keys import (
+    check_hardware,
+    check_port,
+    check_preparation,
+    check_telemetry,
+    check_thresholds,
+    warn_of_no_preparation,
+)
 
 FLAGS_CACHE = Path.home() / ".cache" / "thorexp"
 
@@ -130,7 +137,10 @@ def prepare(asked: JobConfig, typed: Set[str]) -> PreparedJob:
     check_telemetry(config.telemetry)
     check_thresholds(config.verdict)
     check_hardware(asked.hardware)
+    check_port(config.server.port)
     check_preparation(asked.hardware, config.server.kind)
+    if asked.rehearse or is_simulated(config):
+        warn_of_no_preparation(asked.hardware.prepare)
     headers = headers_of(config.endpoint)
     asked_args = resolve_engine_args(asked, typed)
     engine_args = rehearsed_args(asked_args) if asked.rehearse else asked_args

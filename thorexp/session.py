@@ -3,6 +3,7 @@ the other: the board that is measured on, the server that jobs share, and the di
 """
 
 import logging
+import math
 import os
 import platform
 from functools import cache
@@ -71,10 +72,12 @@ def prepare_board(job: PreparedJob) -> None:
         _look_at_board(_expected(config.hardware))
 
 
-def leave_board() -> None:
-    """At the end, whatever it was: nothing runs, and what was changed is as it was."""
+def leave_board(memory_s: float = math.inf) -> None:
+    """At the end, whatever it was: nothing runs, and what was changed is as it was. `memory_s`: how long the last
+    server's memory is waited for at most.
+    """
     try:
-        SERVERS.close()
+        SERVERS.close(memory_s)
     finally:
         PREPARATION.restore()
 

@@ -1,18 +1,23 @@
-"""Keys of hardware, telemetry and verdict, refused where nothing could come of them."""
+"""Keys of hardware, server, telemetry and verdict, refused where nothing could come of them."""
 
 import difflib
+import logging
 import re
 import shlex
 from dataclasses import asdict
+from functools import cache
 
 from thorexp.config import HardwareConfig
-from thorexp.config_server import ServerKind
+from thorexp.config_server import PrepareConfig, ServerKind
 from thorexp.config_trust import TelemetryConfig
 from thorexp.errors import ConfigError
 from thorexp.measure.findings import NAMES
 from thorexp.measure.verdict import Thresholds
 
+LAST_PORT = 65535
 SHORTEST_S = 0.01  # a sampler that looks more often costs more than it tells
+
+log = logging.getLogger(__name__)
 
 
 def check_telemetry(config: TelemetryConfig) -> None:
@@ -51,6 +56,14 @@ def check_hardware(hardware: HardwareConfig) -> None:
         ) from None
 
 
+def check_port(port: int | None) -> None:
+    """ConfigError for one that there is not; absent is any free one, and so is 0."""
+    if port is not None and not 0 <= port <= LAST_PORT:
+        raise ConfigError(
+            f"server.port={port} is no port.", ("try", f"server.port=8000, of 1 to {LAST_PORT}, or null for a free one")
+        )
+
+
 def check_preparation(hardware: HardwareConfig, kind: ServerKind) -> None:
     """ConfigError for a power mode that the board does not have, and for a board under somebody else's server."""
     asked, modes = hardware.prepare, hardware.power_modes
@@ -62,14 +75,30 @@ def check_preparation(hardware: HardwareConfig, kind: ServerKind) -> None:
             ("have", ", ".join(modes) or "none"),
             ("try", f"hardware.prepare.power_mode={near[0]}"),
         )
-    keys = {"power_mode": asked.power_mode, "lock_clocks": asked.lock_clocks, "drop_caches": asked.drop_caches}
-    wanted = [key for key, value in keys.items() if value]
-    if kind is ServerKind.attach and wanted:
+    if kind is ServerKind.attach and (keys := _wanted(asked)):
         raise ConfigError(
             "The board under somebody else's server is not changed.",
-            ("where", ", ".join(f"hardware.prepare.{key}" for key in wanted)),
+            ("where", ", ".join(keys)),
             ("try", "server=vllm or server=docker, which start one; or prepare the board before, by hand"),
         )
+
+
+def warn_of_no_preparation(asked: PrepareConfig) -> None:
+    """Of each key that changes nothing, because nothing is measured of the board."""
+    for key in _wanted(asked):
+        _say_no_effect(key)
+
+
+def _wanted(asked: PrepareConfig) -> list[str]:
+    """Full keys of what is to be done to the board."""
+    keys = {"power_mode": asked.power_mode, "lock_clocks": asked.lock_clocks, "drop_caches": asked.drop_caches}
+    return [f"hardware.prepare.{key}" for key, value in keys.items() if value]
+
+
+@cache
+def _say_no_effect(key: str) -> None:
+    """Once a process."""
+    log.warning("%s has no effect: a simulation or a rehearsal changes nothing of the board", key)
 
 
 def check_thresholds(believed: Thresholds) -> None:

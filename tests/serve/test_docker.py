@@ -58,7 +58,8 @@ def a_spec(container: Container, stop_timeout_s: float = 10, ready_timeout_s: fl
 
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDocker]:
-    """One that has the image."""
+    """One that has the image; and a home of its own, where notes are of who runs what."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     with fake_docker(tmp_path) as running:
         (running.state / "images").mkdir()
         (running.state / "images" / "openai.json").write_text(json.dumps({"Name": NAME, **OPENAI}))
@@ -309,3 +310,10 @@ def test_what_a_killed_guard_leaves_is_found_and_removed(
     remove_leftovers(docker.client)
     docker.until_gone(5)
     assert [True] == [f"(pid {holder.pid}): removed" in record.getMessage() for record in caplog.records]
+
+
+def test_a_fake_that_nobody_told_anything_fails(tmp_path: Path) -> None:
+    """It keeps nothing in the folder of whoever calls it by mistake, as by a note of another test."""
+    stranger = {name: value for name, value in os.environ.items() if name != "FAKE_DOCKER"}
+    asked = subprocess.run([*FakeDocker(tmp_path).client, "ps", "--all"], cwd=tmp_path, env=stranger, check=False)
+    assert (1, []) == (asked.returncode, list(tmp_path.iterdir()))

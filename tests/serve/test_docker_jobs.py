@@ -62,10 +62,23 @@ def test_a_board_that_is_taken_is_not_disturbed(docker: FakeDocker, tmp_path: Pa
 
 
 def test_a_plan_needs_no_board(docker: FakeDocker, tmp_path: Path) -> None:
-    """While another thorexp measures, a dry run only looks whether the image is here."""
+    """While another thorexp measures, a dry run only looks whether the image is here, and says so."""
     with held(tmp_path / "board.lock"):
         ran = thorexp(tmp_path, "-m", *UNTRACKED, *docker.words, "dry_run=true")
     assert (0, [["image", "inspect", NAME]]) == (ran.code, docker.commands())
+    assert f"The image {NAME} is not here: it is pulled before anything starts." in ran.out
+
+
+def test_the_plan_of_a_job_has_its_command(docker: FakeDocker, tmp_path: Path) -> None:
+    """As it will run, but for what is secret and for what is not known before."""
+    ran = thorexp(
+        tmp_path, *UNTRACKED, *docker.words, "dry_run=true", "+server.env.HF_TOKEN=SECRET", "engine.api_key=SECRET"
+    )
+    (command,) = (line for line in ran.out.splitlines() if " run --rm " in line)
+    assert " --name NAME " in command
+    assert f" {NAME} vllm serve " in command
+    assert " --port PORT --api-key *** " in command
+    assert ("SECRET" in ran.out, "is here" in ran.out) == (False, False)
 
 
 def test_nothing_is_left_of_a_pull_that_is_interrupted(

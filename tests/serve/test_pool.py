@@ -1,5 +1,6 @@
 """One server at a time, shared by jobs that ask for the same."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from thorexp.errors import DeathError, LacksMemoryError, StartError
+from thorexp.serve import memory
 from thorexp.serve.phase import Phase, unwatched
 from thorexp.serve.pool import ServerPool
 from thorexp.serve.server import Endpoint, LaunchSpec
@@ -166,3 +168,47 @@ def test_closing_ends_the_server(tmp_path: Path) -> None:
     pool.close()
     assert isinstance(server, Recorded)
     assert 1 == server.stops
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float]]:
+    """How much memory is waited for, and how long. Of 100 bytes each reading finds one less."""
+    readings, waits = iter(range(100, 0, -1)), list[tuple[int, float]]()
+    monkeypatch.setattr(memory, "available", lambda: next(readings))
+    monkeypatch.setattr(memory, "wait_until_back", lambda before, timeout_s: waits.append((before, timeout_s)))
+    return waits
+
+
+def test_the_next_server_waits_for_the_memory_of_the_last(waits: list[tuple[int, float]], tmp_path: Path) -> None:
+    """What was free before that one, as long as its config says; the first waits for none."""
+    pool = ServerPool(Recorded)
+    pool.acquire(replace(A, memory_timeout_s=120.0), tmp_path)
+    assert [] == waits
+    pool.acquire(B, tmp_path)
+    assert [(100, 120.0)] == waits
+
+
+def test_a_server_that_is_stopped_for_good_holds_nobody_up(waits: list[tuple[int, float]], tmp_path: Path) -> None:
+    """Its memory is waited for when there is a next one, and not before."""
+    pool = ServerPool(Recorded)
+    pool.acquire(A, tmp_path)
+    pool.discard()
+    assert [] == waits
+
+
+def test_a_second_try_waits_for_the_memory_of_the_first(waits: list[tuple[int, float]], tmp_path: Path) -> None:
+    """It may be what was lacking."""
+    ServerPool(Failing(LacksMemoryError("out of memory"))).acquire(A, tmp_path)
+    assert [(100, 1)] == waits
+
+
+@pytest.mark.parametrize(("at_most_s", "expected"), [(10.0, 10.0), (math.inf, 120.0)])
+def test_the_last_memory_is_waited_for_no_longer_than_said(
+    waits: list[tuple[int, float]], tmp_path: Path, at_most_s: float, expected: float
+) -> None:
+    """Once: it is somebody else who may start a server then."""
+    pool = ServerPool(Recorded)
+    pool.acquire(replace(A, memory_timeout_s=120.0), tmp_path)
+    pool.close(at_most_s)
+    pool.close(at_most_s)
+    assert [(100, expected)] == waits

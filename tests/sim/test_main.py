@@ -169,3 +169,13 @@ def test_without_a_spec_nothing_is_served(env: tuple[tuple[str, str], ...], word
 def test_a_spec_is_what_it_was_written_as() -> None:
     """Through the environment nothing of it is lost."""
     assert SPEC == from_json(SPEC.as_json())
+
+
+def test_its_help_says_how_it_is_told_what_to_simulate() -> None:
+    """The lines that it has for a shell make a spec, of the config that they name."""
+    said = subprocess.run([*COMMAND[:-1], "--help"], capture_output=True, text=True, check=True).stdout
+    begin, end = said.index("export THOREXP_SIM"), said.index("python -m thorexp.sim serve MODEL")
+    shell = "\n".join(line.strip() for line in said[begin:end].splitlines())
+    with_python = f'python() {{ {sys.executable} "$@"; }}\n{shell}\nprintf %s "$THOREXP_SIM"'
+    made = subprocess.run(["bash", "-c", with_python], capture_output=True, text=True, check=True).stdout
+    assert ("Qwen/Qwen3-32B-AWQ", 20.0) == ((spec := from_json(made)).name, spec.speedup)

@@ -130,6 +130,15 @@ def test_arguments_that_nobody_checked_are_said() -> None:
     assert "they are not checked" not in a_plan(of_model("a")).text()
 
 
+def test_a_rehearsal_is_said_to_be_one() -> None:
+    """In the plan of a sweep as in that of a job."""
+    words = (*WITHOUT_VLLM, "rehearse=true")
+    told = "A rehearsal: each model is a tiny one of random weights, on a CPU."
+    assert told in a_plan(of_model("a", rehearsed=True)).text()
+    assert told in plan_of_one(prepare(job_config(a_tree(*words)), frozenset()))
+    assert told not in a_plan(of_model("a")).text()
+
+
 def test_a_table_of_every_model_fits_100_columns() -> None:
     """With the longest name that is shipped, and the longest of everything else, and nothing cut."""
     jobs = [of_model(model, load, needs=needing(119.32, 12.15, 131.9)) for model in MODELS for load in ("high", "low")]

@@ -15,7 +15,7 @@ from thorexp.measure.share import Share
 from thorexp.measure.verdict import Reason
 from thorexp.results.summary import Point
 from thorexp.rundir import CONFIG, REQUESTS, SUMMARY, RunDir
-from thorexp.slo_found import Found
+from thorexp.sweep.slo_found import Found
 from thorexp.sweep.slo_search import SearchedPoint
 
 FAILED = Reason("failed_requests", "INVALID", ("all",), "30 of 100 requests failed", "a lower load")

@@ -33,7 +33,7 @@ def wait_until_back(before: int, timeout_s: float) -> None:
     deadline, now = time.monotonic() + timeout_s, available()
     if now < enough:
         _log.info(
-            "server: waiting for its memory, %.1f of %.1f GiB are back (server.memory_timeout_s=%g)",
+            "server: waiting for its memory, %.1f of %.1f GiB are back (at most %g s: server.memory_timeout_s)",
             now / GIB,
             before / GIB,
             timeout_s,

@@ -1,13 +1,14 @@
 """One running server at a time, shared by the jobs that ask for the same."""
 
 import logging
+import math
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Protocol
 
 from thorexp.errors import LacksMemoryError, ServerError, StartError
-from thorexp.serve import process
+from thorexp.serve import memory, process
 from thorexp.serve.phase import Phase, unwatched
 from thorexp.serve.server import LaunchSpec, Server
 
@@ -33,6 +34,7 @@ class ServerPool:
         self._start = start
         self._server: Server | None = None
         self._fingerprint: str | None = None
+        self._owed: tuple[int, float] | None = None  # bytes that were free before it, and how long to wait for them
         self._refusals: dict[tuple[str, float], tuple[StartError, Path | None]] = {}
         self.log: Path | None = None
         self.starts = 0
@@ -60,10 +62,22 @@ class ServerPool:
 
     def _started(self, spec: LaunchSpec, logs: Path, watch: Watch) -> Server:
         try:
-            return self._start(spec, self._next_log(spec, logs), watch)
+            return self._tried(spec, logs, watch)
         except LacksMemoryError as lacking:
             _log.warning("server: started once more, since it lacked memory: %s", lacking.headline)
-            return self._start(spec, self._next_log(spec, logs), watch)
+            return self._tried(spec, logs, watch)
+
+    def _tried(self, spec: LaunchSpec, logs: Path, watch: Watch) -> Server:
+        """Once the memory of the server before is back."""
+        self._wait_for_memory(math.inf)
+        self._owed = memory.available(), spec.memory_timeout_s
+        return self._start(spec, self._next_log(spec, logs), watch)
+
+    def _wait_for_memory(self, at_most_s: float) -> None:
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            free, timeout_s = owed
+            memory.wait_until_back(free, min(timeout_s, at_most_s))
 
     def _next_log(self, spec: LaunchSpec, logs: Path) -> Path:
         """A file of its own: a sweep that goes on keeps the logs of the servers before."""
@@ -78,7 +92,10 @@ class ServerPool:
         if server is not None:
             server.stop()
 
-    close = discard
+    def close(self, at_most_s: float = math.inf) -> None:
+        """Stop it, and wait so long for its memory: another process may start the next server on this board."""
+        self.discard()
+        self._wait_for_memory(at_most_s)
 
     @staticmethod
     def _alive(server: Server) -> bool:

@@ -93,9 +93,9 @@ class LaunchSpec:
             seen = (*seen, self.container.seen)
         return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
-    def argv(self, port: int) -> tuple[str, ...]:
+    def argv(self, port: int | str) -> tuple[str, ...]:
         """The whole command, as it runs in a container if there is one. `vllm serve` takes the model as its argument,
-        the module as `--model`.
+        the module as `--model`. `port`: a word where it is only to be shown.
         """
         model = (self.model,) if "serve" in self.command else ("--model", self.model)
         return (*self.command, *model, "--host", self.host, "--port", str(port), *to_flags(self.args))

@@ -1,8 +1,13 @@
-"""A simulated server, from its command line.
+"""The simulated vLLM that thorexp starts by itself:
 
-    THOREXP_SIM='{…}' python -m thorexp.sim serve MODEL --host H --port P [flags of vLLM, which are passed over]
+    python -m thorexp server=sim model=qwen3_32b_awq server.speedup=20
 
-What is simulated stands in THOREXP_SIM, a SimSpec as JSON.
+For another client: THOREXP_SIM says, as JSON, what to simulate, and any config of thorexp can be made one:
+
+    export THOREXP_SIM=$(python -c "from thorexp import compose, conf_tree, prepare
+    words = ['server=sim', 'model=qwen3_32b_awq', 'server.speedup=20']
+    print(prepare.prepare(compose.job_config(conf_tree.tree_of(words)), set()).sim.as_json())")
+    python -m thorexp.sim serve MODEL --port 8000
 """
 
 import argparse
@@ -29,7 +34,7 @@ def main() -> int:
     options = _options()
     text = os.environ.get(SPEC)
     if text is None:
-        return _fail(f"{SPEC} is not in the environment: it says, as the JSON of a SimSpec, what to simulate.")
+        return _fail(f"{SPEC} is not in the environment: it says, as the JSON of a SimSpec, what to simulate (--help).")
     try:
         spec = from_json(text)
     except (ValueError, KeyError, TypeError, ConfigError) as wrong:
@@ -80,10 +85,10 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("command", choices=["serve"])
-    parser.add_argument("model")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("command", choices=["serve"], help="as of vLLM, whose other flags are passed over")
+    parser.add_argument("model", help="for the log alone: THOREXP_SIM has the name that is served")
+    parser.add_argument("--host", default="127.0.0.1", help="to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="to listen on (default: %(default)s)")
     return parser.parse_known_args()[0]
 
 

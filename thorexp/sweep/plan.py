@@ -1,6 +1,7 @@
 """What a sweep will do, as a table, before it does any of it."""
 
 import math
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,17 +10,22 @@ from rich.table import Table
 from rich.text import Text
 
 from thorexp.capacity import Capacity, capacity
+from thorexp.compose import composed
+from thorexp.config_server import ServerKind
 from thorexp.config_sweep import Executor
+from thorexp.docker_plan import image_remark
 from thorexp.prediction import Forecast, forecast
 from thorexp.prepare import PreparedJob
 from thorexp.results.apart import apart_in_columns
 from thorexp.results.page import page
 from thorexp.rooflines import GB
+from thorexp.secret import masked
 from thorexp.sweep.estimate import UNKNOWN, Estimate, History, measure_time, pace_of, sweep_time
 from thorexp.sweep.jobs import ComposedJob, by_server, refusal, speedup_of
 
 ABSENT = "-"
-UNCHECKED = "No vLLM is here to say which engine arguments it knows: they are not checked."
+UNCHECKED = "No vLLM was there to say which engine arguments it knows: they are not checked."
+REHEARSAL = "A rehearsal: each model is a tiny one of random weights, on a CPU. Its figures are of no board."
 CHECKED_THERE = (
     "Which engine arguments vLLM knows is checked on the boards.\n"
     "The boards' vLLM is no part of a point: after an upgrade sweep.resume=false measures anew."
@@ -49,7 +55,9 @@ class SweepPlan:
         elsewhere = self.jobs[0].sweep.executor is not Executor.local
         remark = CHECKED_THERE if elsewhere else UNCHECKED
         unchecked = [remark] if any(job.unchecked for job in self.jobs) else []
-        return _text(self._title(len(bases)), heading, tuple(self._rows(names, bases)), (*unchecked, *refusals))
+        rehearsal = [REHEARSAL] if any(job.rehearsed for job in self.jobs) else []
+        remarks = (*rehearsal, *_images(self.jobs), *unchecked, *refusals)
+        return _text(self._title(len(bases)), heading, tuple(self._rows(names, bases)), remarks)
 
     def _title(self, points: int) -> str:
         left, servers = self.to_run, {job.server for job in self.to_run}
@@ -91,7 +99,25 @@ def plan_of_one(job: PreparedJob) -> str:
         time = UNKNOWN if needs.floor_s is None else Estimate(needs.floor_s, at_least=True)
     name = f"model={job.config.model.name} load={job.config.load.name}"
     row = _Row(name, "1", needs, expected, str(time), "to run" if refused is None else "refused")
-    return _text("1 point", "point", (row,), (UNCHECKED,) if job.unchecked else ())
+    rehearsal = [REHEARSAL] if job.config.rehearse else []
+    of_server = [*filter(None, (image_remark(job.config), _command(job)))]
+    return _text("1 point", "point", (row,), (*rehearsal, *of_server, *([UNCHECKED] if job.unchecked else [])))
+
+
+def _images(jobs: Sequence[ComposedJob]) -> Iterator[str]:
+    """Of a dry run what is known of each image: who starts something has it pulled already."""
+    docker = [job for job in jobs if job.dry_run and job.tree.server.kind == ServerKind.docker.value]
+    remarks = dict.fromkeys(image_remark(composed(job.tree)[0]) for job in docker)
+    return filter(None, remarks)
+
+
+def _command(job: PreparedJob) -> str | None:
+    """That runs its container, without secrets; absent for a server that runs in none."""
+    launch = job.launch
+    if launch is None or launch.container is None or job.config.predict:
+        return None
+    words = launch.container.run_words("NAME", launch.argv(launch.port or "PORT"), launch.model)
+    return masked(shlex.join(words))
 
 
 @dataclass(frozen=True, slots=True)

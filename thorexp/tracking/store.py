@@ -65,6 +65,7 @@ def warm_up() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry; what comes of them is told as ours
     import_module("alembic.command")
     import_module("mlflow.store.tracking.sqlalchemy_store")
 

@@ -1,0 +1,38 @@
+"""What the edge says, and what it leaves of a command that came to nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import thorexp
+
+REFUSED = ("server.port=70000",)
+PLANNED = ("dry_run=true", "server.command=no-such-vllm", "load.num_prompts=2")
+
+
+@pytest.mark.parametrize(("words", "code"), [(REFUSED, 1), (PLANNED, 0)], ids=["refused", "dry run"])
+def test_a_command_that_starts_nothing_leaves_nothing(words: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    """Not even the folder for what it would have kept."""
+    ran = thorexp(tmp_path, *words)
+    assert (code, False) == (ran.code, (tmp_path / "outputs").exists()), ran.err
+
+
+def test_a_folder_that_was_there_stays(tmp_path: Path) -> None:
+    """Be it empty: somebody may have made it, or linked it to a disk."""
+    (tmp_path / "outputs").mkdir()
+    thorexp(tmp_path, *REFUSED)
+    assert (tmp_path / "outputs").is_dir()
+
+
+@pytest.mark.parametrize("how", [(), ("-m",)], ids=["job", "sweep"])
+def test_words_about_a_container_are_refused_without_one(how: tuple[str, ...], tmp_path: Path) -> None:
+    """Whoever types one of them means to run it."""
+    ran = thorexp(tmp_path, *how, *PLANNED, "server.docker.image=a/b")
+    assert (1, True) == (ran.code, "server.docker.image means nothing without a container." in ran.err)
+
+
+def test_the_help_names_what_is_no_group(tmp_path: Path) -> None:
+    """The ways to run a command that one would not find among its choices."""
+    said = thorexp(tmp_path, "--help").out
+    keys = ("dry_run=true", "predict=true", "rehearse=true", "sweep.executor=ray", "hardware.prepare.power_mode=")
+    assert [] == [word for word in (*keys, "hydra/sweeper=optuna") if word not in said]
