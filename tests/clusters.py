@@ -159,14 +159,22 @@ def _ray(
 
 
 def group_processes(below: Path) -> list[psutil.Process]:
-    """Groups at work whose home is there."""
-    found = (process for process in psutil.process_iter() if "thorexp.sweep.group" in command_of(process))
-    return [process for process in found if _works_below(process, below)]
+    """Groups at work whose home is there. A child of one bears its words until it has become something else."""
+    named = [process for process in psutil.process_iter() if "thorexp.sweep.group" in command_of(process)]
+    found = {process.pid: process for process in named if _works_below(process, below)}
+    return [process for process in found.values() if _parent(process) not in found]
 
 
 def kill(process: psutil.Process) -> None:
     """SIGKILL."""
     os.kill(process.pid, signal.SIGKILL)
+
+
+def _parent(process: psutil.Process) -> int | None:
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return None
 
 
 def _works_in(process: psutil.Process, directory: Path) -> bool:
