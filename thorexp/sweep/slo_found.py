@@ -31,13 +31,10 @@ class Tried:
         """Why it keeps or misses."""
         said = [] if self.share is None else [str(self.share)]
         said += [] if self.why is None else [self.why]
-        said += [f"undecided, {self._played}: by the share alone"] if self.undecided else []
+        said += ["undecided, by the share alone"] if self.undecided else []
+        said += ["no probe was left to play it again"] if self.undecided and self.probes == 1 else []
         said += [f"SUSPECT: {', '.join(self.doubts)}"] if self.doubts else []
         return "; ".join(said)
-
-    @property
-    def _played(self) -> str:
-        return "played once to leave other values their probes" if self.probes == 1 else f"played {self.probes} times"
 
 
 @dataclass(frozen=True, slots=True)
