@@ -202,6 +202,15 @@ def test_a_run_without_a_success_has_no_interval() -> None:
     assert compared(failed, by_ttft([100] * 20)).interval is None
 
 
+def test_an_interval_that_reaches_down_to_0_is_none() -> None:
+    """As of a median of gaps that are 0 in about every other sample, where most tokens came in one read."""
+    halves = [0.0, 40.0] * 10
+    found = compared(
+        single("median_ttft_ms", 40.0, in_turn([40.0] * 20)), single("median_ttft_ms", 20.0, in_turn(halves))
+    )
+    assert (None, "no interval") == (found.interval, found.effect)
+
+
 CLOSE = [100 + 0.01 * i for i in range(50)]  # 0.5 % from the first to the last
 
 

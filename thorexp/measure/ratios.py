@@ -144,8 +144,10 @@ def _between_repeats(one: Floats, other: Floats) -> tuple[float, float]:
 
 
 def _between_starts(within: tuple[float, float] | None, spread: float) -> tuple[float, float] | None:
-    """Wider by what two starts may differ by, as independent errors add: the root of the sum of squares."""
-    if within is None:
+    """Wider by what two starts may differ by, as independent errors add: the root of the sum of squares; absent where
+    it reaches down to 0, which has no logarithm.
+    """
+    if within is None or within[0] <= 0:
         return None
     low, high = map(math.log, within)
     middle, half = (low + high) / 2, math.hypot((high - low) / 2, START_TO_START * math.log1p(spread))
