@@ -4,8 +4,10 @@ import hashlib
 import json
 import logging
 import os
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,20 +92,38 @@ class KeptStudy:
 
     def ask(self) -> Trial:
         """The next one."""
-        asked = self._study.ask(fixed_distributions=self._distributions)
+        with _uninterrupted():
+            asked = self._study.ask(fixed_distributions=self._distributions)
         return Trial(asked.number, asked.params, None, ())
 
     def tell(self, trial: Trial, judged: Judged, errors: Sequence[str | None]) -> Trial:
         """What came of it: kept first as attributes, for a kill may come between."""
         from optuna.trial import Trial as Asked
 
-        told = Asked(self._study, self._study.trials[trial.number]._trial_id)
-        told.set_user_attr("words", " ".join(map(shown_word, self._space.chosen(trial.params))))
-        told.set_user_attr(MISSED, judged.missed)
-        told.set_user_attr(JUDGED, asdict(judged))
-        told.set_user_attr(ERRORS, list(errors))
-        self._study.tell(told, judged.value)
+        with _uninterrupted():
+            told = Asked(self._study, self._study.trials[trial.number]._trial_id)
+            told.set_user_attr("words", " ".join(map(shown_word, self._space.chosen(trial.params))))
+            told.set_user_attr(MISSED, judged.missed)
+            told.set_user_attr(JUDGED, asdict(judged))
+            told.set_user_attr(ERRORS, list(errors))
+            self._study.tell(told, judged.value)
         return Trial(trial.number, trial.params, judged, tuple(errors))
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """An interrupt waits until the end: while Optuna 5 takes its lock, one would become a RuntimeError about that."""
+    came: list[int] = []
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    for each in before:
+        signal.signal(each, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 def _open(path: Path, aim: Aim) -> "Study":
