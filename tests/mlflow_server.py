@@ -93,6 +93,7 @@ def _binaries() -> Path:
     found = sorted(BINARIES.glob("*/bin/initdb"))
     if not found:
         assert "THOREXP_REQUIRE_POSTGRES" not in os.environ, f"no PostgreSQL below {BINARIES}"
+        # A database server is no dependency of ours; CI installs one, and forbids this.
         pytest.skip("needs PostgreSQL: apt-get install postgresql")
     return found[-1].parent
 

@@ -43,6 +43,8 @@ PATTERNS = {
     file.stem: OmegaConf.load(file).match for file in (conf_dir() / "hardware").glob("*.yaml") if file.stem != "auto"
 }
 IS_KNOWN = any(re.search(pattern, identity().description) for pattern in PATTERNS.values())
+# hardware=auto reads the machine that the test runs on, and refuses one that it does not know, as it should.
+ON_A_KNOWN_BOARD = pytest.mark.skipif(not IS_KNOWN, reason="this machine has no config")
 
 Sitting = Callable[[str], None]
 
@@ -128,7 +130,7 @@ def test_a_refusal_reaches_the_user_as_it_is(sitting_at: Sitting) -> None:
     )
 
 
-@pytest.mark.skipif(not IS_KNOWN, reason="this machine has no config")
+@ON_A_KNOWN_BOARD
 def test_auto_runs_beside_a_name_in_a_sweep(tmp_path: Path) -> None:
     """On the machine of this test, with the board that it is."""
     words = ("-m", "hardware=auto,jetson_t4000", "model=tiny_qwen3", "dry_run=true", "server.command=no-such-vllm")
@@ -136,7 +138,7 @@ def test_auto_runs_beside_a_name_in_a_sweep(tmp_path: Path) -> None:
     assert (0, True) == (ran.code, "2 points" in ran.out), ran.err
 
 
-@pytest.mark.skipif(not IS_KNOWN, reason="this machine has no config")
+@ON_A_KNOWN_BOARD
 def test_what_is_shown_of_a_job_is_of_the_real_board(tmp_path: Path) -> None:
     """Before anything runs."""
     shown = OmegaConf.create(thorexp(tmp_path, "--cfg", "job", "hardware=auto").out)

@@ -26,6 +26,7 @@ NOBODY = "http://127.0.0.1:9"  # this machine, where nothing answers
 ELSEWHERE = "http://thor.invalid:8000"
 IDLE_S = 0.2
 VIN = "tegrastats.VIN_w"
+# What is shown there is a machine that tells no power; one that does is another case, and has tests of its own.
 WITHOUT_SENSORS = pytest.mark.skipif(may_tell_power(""), reason="this machine tells its power without a tegrastats")
 
 

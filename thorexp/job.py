@@ -78,8 +78,8 @@ class _Done:
 
 def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outcome:
     """Do it and keep it. A failed server or load is an outcome with its record; other errors are raised."""
-    # Wall-clock time is a label: what takes how long is told by the monotonic clock, which telemetry has too.
-    started_at, started_ns, failure = time.time(), time.monotonic_ns(), None
+    started_at = time.time()  # a label: what takes how long is told by the monotonic clock, which telemetry has too
+    started_ns, failure = time.monotonic_ns(), None
     _begin(job, place.run_dir, config_yaml)
     done = _Done()
     try:
@@ -87,7 +87,8 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
     except (ServerError, LoadError) as failed:
         failure = failed
         place.run_dir.write_text(rundir.ERROR, masked(f"{failed}\n"))
-    ended_at, ended = time.time(), time.monotonic()
+    ended_at = time.time()  # a label as well
+    ended = time.monotonic()
     if job.launch is not None and not job.config.predict:
         keep_server_log(means.servers.log, place.run_dir)
     keep_page(job.config, place.run_dir)

@@ -11,4 +11,5 @@ def vllm_command() -> str:
         return command
     if os.environ.get("THOREXP_REQUIRE_VLLM") == "1":
         pytest.fail("THOREXP_VLLM names no vLLM, and THOREXP_REQUIRE_VLLM=1 asks for one")
+    # Gigabytes that few machines have; CI installs it, and forbids this.
     pytest.skip("no vLLM: set THOREXP_VLLM='/path/to/python -m vllm.entrypoints.openai.api_server'")

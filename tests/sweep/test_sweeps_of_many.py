@@ -282,6 +282,7 @@ def contest(tmp_path_factory: pytest.TempPathFactory) -> Contest:
     words = (*UNTRACKED, "model=tiny_qwen3")
     with running(folder, *words, "load=low", fake={"token_delay_s": 2}) as first:
         first.until_it_says(" load: ")
+        # By the wall clock, as the refusal tells people when the holder began.
         began = (psutil.Process(first.process.pid).create_time(), time.time())
         refused = thorexp(folder, *words, "load=high")
         waited = thorexp(folder, *words, "load=high", "sweep.lock_wait_s=60")
@@ -330,7 +331,8 @@ def test_the_board_is_free_when_the_server_is_gone(tmp_path: Path) -> None:
 def test_two_sweeps_at_once_on_one_store_lose_nothing(tmp_path: Path) -> None:
     """With sweep.lock=false both run; each point of either is in MLflow once, FINISHED, and so is each sweep."""
     words = (*CPU, "model=tiny_qwen3", "load=low,high", "sweep.lock=false")
-    time.sleep(1 - time.time() % 1)  # begun in one second, which names their directories
+    # To the next full second of the wall clock, which names the directories of both.
+    time.sleep(1 - time.time() % 1)
     with ExitStack() as stack:
         both = [stack.enter_context(running(tmp_path, *words, f"workload.seed={seed}")) for seed in (1, 2)]
         first, second = (sweep.ended() for sweep in both)

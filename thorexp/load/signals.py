@@ -14,7 +14,8 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class DeferredSignals:
-    """SIGINT and SIGTERM, kept back from `arm` until the context is left; then the handler that was there is called.
+    """SIGINT and SIGTERM, kept back from `arm` or `hold` until the context is left; then the handler that was there is
+    called.
 
     Off the main thread, where no signal arrives, nothing is done.
     """
@@ -42,6 +43,11 @@ class DeferredSignals:
 
         for which in self._handlers:
             loop.add_signal_handler(which, meet, which)
+
+    def hold(self) -> None:
+        """From now on a signal does nothing but wait: for what is short, and would be left half done."""
+        for which in self._handlers:
+            signal.signal(which, lambda number, _frame: self._met.append(number))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

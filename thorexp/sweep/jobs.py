@@ -15,6 +15,7 @@ from thorexp.compose import composed
 from thorexp.config import BaselineConfig, JobConfig, TrackingConfig
 from thorexp.config_server import ServerKind
 from thorexp.config_sweep import SweepConfig
+from thorexp.docker_plan import image_remark
 from thorexp.errors import ConfigError
 from thorexp.measure.verdict import Thresholds
 from thorexp.prediction import Forecast, forecast
@@ -33,7 +34,8 @@ class ComposedJob:
 
     `point`: its digest; `base`: that of the first of its repeats. `subdir`: of the sweep's directory. `refused`:
     why its board cannot carry it. Of the load plan nothing is kept: a sweep's plans together can take the memory
-    that a server needs. `forecast`: of a dry run alone; absent too where the simulator cannot tell.
+    that a server needs. `forecast`: of a dry run alone; absent too where the simulator cannot tell. `image`: of a dry
+    run alone, what is known of its container's; absent where none will run here.
     `speedup`: how much faster than a server its time passes; 1 for one, infinite for a prediction. `digest`: of the
     load, which another board has to plan alike.
     """
@@ -60,6 +62,7 @@ class ComposedJob:
     rehearsed: bool = False
     speedup: float = 1.0
     digest: str = ""
+    image: str | None = None
     stop_timeout_s: float = 0.0
 
 
@@ -148,6 +151,7 @@ def _job(tree: DictConfig, number: int, overrides: Sequence[str], repeat: int, b
         rehearsed=config.rehearse,
         speedup=speedup_of(config),
         digest=prepared.digest,
+        image=image_remark(config) if config.dry_run else None,
         stop_timeout_s=config.server.stop_timeout_s,
     )
 

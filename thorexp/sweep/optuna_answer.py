@@ -42,7 +42,7 @@ class Searched:
 
     def _best(self) -> str:
         if self.best is not None:
-            return f"{self._shown(self.best, 'is best')}"
+            return self._shown(self.best, "is best")
         nearest = self._nearest
         return "no point can win" + ("" if nearest is None else f", {self._shown(nearest, 'is nearest')}")
 

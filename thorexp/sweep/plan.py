@@ -10,8 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from thorexp.capacity import Capacity, capacity
-from thorexp.compose import composed
-from thorexp.config_server import ServerKind
 from thorexp.config_sweep import Executor
 from thorexp.docker_plan import image_remark
 from thorexp.prediction import Forecast, forecast
@@ -56,7 +54,8 @@ class SweepPlan:
         remark = CHECKED_THERE if elsewhere else UNCHECKED
         unchecked = [remark] if any(job.unchecked for job in self.jobs) else []
         rehearsal = [REHEARSAL] if any(job.rehearsed for job in self.jobs) else []
-        remarks = (*rehearsal, *_images(self.jobs), *unchecked, *refusals)
+        images = dict.fromkeys(job.image for job in self.jobs if job.image is not None)
+        remarks = (*rehearsal, *images, *unchecked, *refusals)
         return _text(self._title(len(bases)), heading, tuple(self._rows(names, bases)), remarks)
 
     def _title(self, points: int) -> str:
@@ -102,13 +101,6 @@ def plan_of_one(job: PreparedJob) -> str:
     rehearsal = [REHEARSAL] if job.config.rehearse else []
     of_server = [*filter(None, (image_remark(job.config), _command(job)))]
     return _text("1 point", "point", (row,), (*rehearsal, *of_server, *([UNCHECKED] if job.unchecked else [])))
-
-
-def _images(jobs: Sequence[ComposedJob]) -> Iterator[str]:
-    """Of a dry run what is known of each image: who starts something has it pulled already."""
-    docker = [job for job in jobs if job.dry_run and job.tree.server.kind == ServerKind.docker.value]
-    remarks = dict.fromkeys(image_remark(composed(job.tree)[0]) for job in docker)
-    return filter(None, remarks)
 
 
 def _command(job: PreparedJob) -> str | None:

@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thorexp.errors import BusyError, ConfigError
+from thorexp.load.signals import DeferredSignals
 from thorexp.secret import shown_word
 from thorexp.sweep.directory import hold
 from thorexp.sweep.jobs import ComposedJob
@@ -113,17 +113,9 @@ class KeptStudy:
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """An interrupt waits until the end: while Optuna 5 takes its lock, one would become a RuntimeError about that."""
-    came: list[int] = []
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    for each in before:
-        signal.signal(each, lambda number, _frame: came.append(number))
-    try:
+    with DeferredSignals() as signals:
+        signals.hold()
         yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
 
 
 def _open(path: Path, aim: Aim) -> "Study":
