@@ -8,7 +8,8 @@ start that makes it dies for lack of memory); `only_model` (the rest holds only 
 `die_after_requests`; `fail_requests` (from this completion on, each is answered 500; the start's own is the first);
 `never_ready`; `ignore_sigterm`; `fork_children` (one in the group, one in a session of its own, both deaf to
 SIGTERM); `token_delay_s`; `says` (what each token of an answer reads, run together); `log_lines` (printed before all
-else); `preemptions` and `queue_time_s` (of each request) and `kv_cache_usage` (at any time), as /metrics tells them.
+else); `tells_all` (its command line and its environment too); `preemptions` and `queue_time_s` (of each request) and
+`kv_cache_usage` (at any time), as /metrics tells them.
 
 Of a server that is somebody else's: `require_key` (whatever is asked without it as its bearer is answered 401, and the
 wrong one is quoted); `lacks` (paths that are answered 404); `busy` (paths that are answered 503); `below` (a path
@@ -55,6 +56,8 @@ options:
   --enable-prefix-caching, --no-enable-prefix-caching
   --compilation-config COMPILATION_CONFIG, -O COMPILATION_CONFIG
   --trust-remote-code
+  --api-key API_KEY [API_KEY ...]
+  --hf-token [HF_TOKEN]
 """
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
 
@@ -323,6 +326,8 @@ def main(words: list[str]) -> None:
         behaviour = {}
     for line in behaviour.get("log_lines", ()):
         print(line, file=sys.stderr, flush=True)
+    if behaviour.get("tells_all"):
+        print(f"argv {sys.argv}\nenviron {dict(os.environ)}", file=sys.stderr, flush=True)
     load(behaviour)
     if "die_at_start" in behaviour:
         die(behaviour["die_at_start"])

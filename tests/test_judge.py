@@ -62,7 +62,7 @@ def seed() -> dict[tuple[str, str], Judged]:
 
 @pytest.fixture(scope="module")
 def printed() -> "subprocess.CompletedProcess[str]":
-    """What the README's command says, run as a user runs it."""
+    """What the command says that the docs show, run as a user runs it."""
     return subprocess.run(
         [sys.executable, *COMMAND.split()[1:]], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
@@ -760,10 +760,10 @@ def test_a_reader_who_has_seen_enough_is_no_failure() -> None:
     assert (0, "") == (ran.returncode, ran.stderr)
 
 
-def test_the_readme_shows_what_the_command_prints(printed: "subprocess.CompletedProcess[str]") -> None:
+def test_the_docs_show_what_the_command_prints(printed: "subprocess.CompletedProcess[str]") -> None:
     """The table under the command: each row that is shown is printed so, and in that order."""
-    shown = table_under(COMMAND, (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(shown) > 2, f"README.md has no table under `{COMMAND}`"
+    shown = table_under(COMMAND, (ROOT / "docs/explanation.md").read_text(encoding="utf-8"))
+    assert len(shown) > 2, f"docs/explanation.md has no table under `{COMMAND}`"
     assert [line for line in printed.stdout.splitlines() if line in shown] == shown
 
 

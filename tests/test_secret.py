@@ -11,17 +11,24 @@ import pytest
 
 from tests.command_line import thorexp
 from thorexp.compose import keys
-from thorexp.secret import is_secret, masked, shown, shown_command, shown_settings, shown_word
+from thorexp.secret import (
+    Secrets,
+    is_secret,
+    masked,
+    secrets_in,
+    shown,
+    shown_command,
+    shown_settings,
+    shown_tree,
+    shown_word,
+)
 
-# What is needed to go on, or is as the server had it.
-OURS = {"sweep.json", "record.json", "config.yaml", "multirun.yaml", "engine_args.json", "server.log"}
 TABLES = ("params", "tags", "experiment_tags", "metrics", "runs", "datasets")
 
 
 def files_that_tell(folder: Path, word: str) -> list[str]:
-    """Those of a sweep that hold it, but for OURS and Hydra's."""
-    there = [path for path in folder.rglob("*") if path.is_file() and ".hydra" not in path.parts]
-    return [path.name for path in there if path.name not in OURS and word.encode() in path.read_bytes()]
+    """Those of a sweep that hold it."""
+    return [path.name for path in folder.rglob("*") if path.is_file() and word.encode() in path.read_bytes()]
 
 
 def rows_of(store: Path) -> Iterator[tuple[object, ...]]:
@@ -130,3 +137,71 @@ def test_what_is_hidden_stays_as_it_is() -> None:
     """A text may be shown through several hands."""
     text = "engine.api_key=***, http://***@thor, {'api_key': ***}"
     assert text == masked(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Bearer s3cret/w+rd"&',
+        '{"error": "s3cret/w+rd\\"&"}',
+        "<td>s3cret/w+rd&quot;&amp;</td>",
+        "http://a/?q=s3cret%2Fw%2Brd%22%26",
+    ],
+    ids=["plain", "JSON", "HTML", "URL"],
+)
+def test_a_known_secret_is_found_however_it_is_quoted(text: str) -> None:
+    """Where no key says that it is one."""
+    hidden = Secrets(('s3cret/w+rd"&',)).hidden(text)
+    assert ("***" in hidden, "s3cret" in hidden) == (True, False)
+
+
+@pytest.mark.parametrize("value", ["EMPTY", "12345678", "/dev/null", ""])
+def test_a_value_that_may_stand_for_anything_is_not_looked_for(value: str) -> None:
+    """A short word, a number and the path of a file would be hidden where they are none."""
+    text = f'{{"total": {value}, "x": "{value}"}}'
+    assert text == Secrets((value,)).hidden(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("engine.api_key=sk-one", {"sk-one"}),
+        ("server.env={HF_TOKEN: tok, A: b}", {"tok"}),
+        ("server.base_url=http://ann:pw@thor", {"ann:pw"}),
+        ("server.command='vllm serve --api-key sk-two'", {"sk-two"}),
+        ("load=high", set()),
+    ],
+)
+def test_the_secrets_of_a_word_are_what_is_hidden_of_it(word: str, values: set[str]) -> None:
+    """Neither more nor less."""
+    assert values == set(secrets_in(word))
+
+
+def test_a_short_secret_is_known_by_the_word_that_was_typed() -> None:
+    """Its value alone may stand for anything."""
+    known = Secrets((), {"engine.api_key=sk": "engine.api_key=***"})
+    assert "['engine.api_key=***'] asked" == known.hidden("['engine.api_key=sk'] asked")
+
+
+def test_a_password_is_known_without_its_user() -> None:
+    """And a key without the list that it is in."""
+    known = Secrets(("ann:password-of-ann", "[sk-0123456,sk-6543210]"))
+    assert "ann *** *** ***" == known.hidden("ann password-of-ann sk-0123456 sk-6543210")
+
+
+def test_a_tree_keeps_its_shape() -> None:
+    """Only what is secret is another value; a switch is none."""
+    tree = {"server": {"env": {"HF_TOKEN": "tok", "A": 1}, "base_url": "http://a:b@c"}, "engine": {"api_key": ["x", 2]}}
+    told = {
+        "server": {"env": {"HF_TOKEN": "***", "A": 1}, "base_url": "http://***@c"},
+        "engine": {"api_key": ["***"] * 2},
+    }
+    assert (told, {"hf_token": True, "api_key": None}) == (
+        shown_tree(tree),
+        shown_tree({"hf_token": True, "api_key": None}, "engine"),
+    )
+
+
+def test_a_token_is_known_by_its_shape() -> None:
+    """Behind a key that is misspelt, too."""
+    assert "engine.api_kye=*** hf_hub" == masked(f"engine.api_kye=hf_{'a1' * 17} hf_hub")

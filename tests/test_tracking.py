@@ -71,6 +71,7 @@ def a_run_dir(path: Path, **changes: Any) -> RunDir:
     run_dir.write_text("config.yaml", yaml.safe_dump(CONFIG))
     run_dir.write_json("engine_args.json", ENGINE_ARGS)
     run_dir.write_json("result.json", RESULT)
+    run_dir.write_jsonl("requests.jsonl", (asdict(a_record(index=i)) for i in range(RESULT["completed"])))
     record = Record(
         schema=1,
         id=f"record-{next(_ids)}",
@@ -376,7 +377,8 @@ def test_runs_can_be_filtered_by_a_number_of_their_config(store: Store, tmp_path
 def test_the_whole_run_directory_is_kept_as_artifacts(store: Store, tmp_path: Path) -> None:
     """MLflow's copy of a record can be read without the directory."""
     run_id = track(a_run_dir(tmp_path), store)
-    assert {"config.yaml", "engine_args.json", "result.json", "record.json"} == artifacts_of(run_id, store)
+    files = {"config.yaml", "engine_args.json", "result.json", "requests.jsonl", "record.json"}
+    assert files | {"requests_table.json"} == artifacts_of(run_id, store)
 
 
 def test_artifacts_of_a_sqlite_store_lie_where_the_config_says(store: Store, tmp_path: Path) -> None:

@@ -18,21 +18,23 @@ from omegaconf import DictConfig
 from thorexp import job
 from thorexp.capacity import capacity, check_fit
 from thorexp.compose import (
-    COMPOSITION_ERRORS,
     check_meaning,
     explain,
     job_config,
     resolved_yaml,
     typed_engine_args,
 )
+from thorexp.composing import is_of_composing
 from thorexp.conf_tree import conf_dir, register
 from thorexp.config import TrackingConfig
 from thorexp.config_sweep import Executor
-from thorexp.errors import ConfigError, ThorexpError
+from thorexp.errors import ConfigError
 from thorexp.execution import check_store, means, tracked
 from thorexp.job import Outcome, Place
+from thorexp.own_error import FULL, exit_code, told, wants_tracebacks
 from thorexp.places import places_of_job
 from thorexp.prepare import PreparedJob, prepare
+from thorexp.printed import print_no_secret
 from thorexp.rundir import REPORT, RunDir
 from thorexp.session import SHOWN, leave_board, prepare_board, take_board, take_board_for_image
 from thorexp.sweep.directory import forget, unless_begun
@@ -119,25 +121,28 @@ def _place(hydra_config: HydraConf) -> Place:
 
 
 def main() -> None:
-    """Run the command line and exit: 0 when every job finished, 1 otherwise, 130 when interrupted.
+    """Run the command line and exit: 0 when every job finished, 1 otherwise, 70 for an error of thorexp's own, 130 when
+    interrupted.
 
     The first Ctrl-C or SIGTERM starts nothing new, keeps what is complete and stops the server; the second does
     not wait for that.
     """
-    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us instead of being printed as Hydra would
+    print_no_secret()
+    wants_traceback = wants_tracebacks()
+    os.environ[FULL] = "1"  # errors come to us instead of being printed as Hydra would
     register()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)  # a shell starts background jobs with SIGINT ignored
     try:
         _run()
-    except (ThorexpError, *COMPOSITION_ERRORS) as failed:
-        if wants_traceback:
-            raise
-        print(failed if isinstance(failed, ThorexpError) else explain(failed), file=sys.stderr)
-        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as failed:  # this is where all that nobody expected is said
+        if wants_traceback:
+            raise
+        error = explain(failed) if is_of_composing(failed) else told(failed)
+        print(error, file=sys.stderr)
+        sys.exit(exit_code(error))
 
 
 def _run() -> None:

@@ -12,7 +12,7 @@ from thorexp.config_sweep import Executor
 from thorexp.errors import ConfigError
 from thorexp.load.patience import Timeouts
 from thorexp.load.target import Target
-from thorexp.secret import is_secret, masked
+from thorexp.secret import is_secret, known, masked
 from thorexp.serve.attach import root_of
 from thorexp.serve.http import HttpError
 from thorexp.serve.said import Model, Said, said_by
@@ -31,6 +31,7 @@ OURS = {
 }
 
 PLANNING_S = 10.0  # a busy server is waited for: what it leaves unsaid would make another one of it
+SHORTEST_S, LONGEST_S = 0.001, 1e9  # of a time limit, which timers can keep
 ABSENT_S = 60.0  # one that is not there holds up a plan of many jobs once
 
 
@@ -50,6 +51,7 @@ def headers_of(config: EndpointConfig) -> dict[str, str]:
         _check_header(value, f"endpoint.headers.{name}")
     key = os.environ.get(config.api_key_env, "").strip()
     _check_header(key, f"the variable endpoint.api_key_env={config.api_key_env}")
+    known().learn((key,))
     return {**config.headers, **({"Authorization": f"Bearer {key}"} if key else {})}
 
 
@@ -61,7 +63,7 @@ def check_endpoint(config: EndpointConfig) -> None:
         ("idle_timeout_s", config.idle_timeout_s),
         ("timeout_s", config.timeout_s),
     ):
-        if limit_s is not None and not limit_s > 0:
+        if limit_s is not None and not SHORTEST_S <= limit_s <= LONGEST_S:
             raise ConfigError(f"endpoint.{name}={limit_s:g} is no time.", ("try", f"endpoint.{name}=60, or null"))
     for name in sorted(config.extra_body.keys() & OURS.keys()):
         raise ConfigError(f"endpoint.extra_body.{name} is not for you to say.", ("try", OURS[name]))

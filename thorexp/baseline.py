@@ -1,6 +1,7 @@
 """Published tables to compare with, read and judged."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,12 @@ def shipped(name: str) -> BaselineConfig:
     folder = conf_dir() / FOLDER
     options = sorted(path.stem for path in folder.glob("*.yaml"))
     if name not in options:
-        raise ConfigError(f"baseline={name} does not exist.", ("have", ", ".join(options)))
+        near = get_close_matches(name, options, n=1)
+        raise ConfigError(
+            f"baseline={name} does not exist.",
+            *(("try", f"baseline={each}") for each in near),
+            ("have", ", ".join(options)),
+        )
     return BaselineConfig(**yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8")))
 
 

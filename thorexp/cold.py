@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Play = Callable[[LoadPlan], RunRecord]
 SETTLE_S = 2.0
-LOG_TELLS = "the server's log tells more: server.log in the run directory"
+LOG_TELLS = "the server's log tells more: server.log in the run directory, or where its owner keeps it"
 POLL_S = 0.02
 UNDER_WAY = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 

@@ -5,29 +5,37 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from thorexp.composing import ERRORS, refusal_of, word_of
 from thorexp.config import JobConfig
 from thorexp.config_server import ServerKind
 from thorexp.errors import ConfigError
+from thorexp.ranges import check_ranges
+from thorexp.secret import learn_config, shown_tree
 
 
 def job_config(tree: DictConfig) -> JobConfig:
     """The tree (without its `hydra` node), resolved and checked against the dataclasses.
 
-    ConfigError by the full key: unknown, missing, of the wrong type, or an interpolation that leads nowhere.
+    ConfigError by the full key: unknown, missing, of the wrong type, out of its range, or an interpolation that leads
+    nowhere.
     """
     try:
         values = OmegaConf.to_container(tree, resolve=True, throw_on_missing=True)
+        if isinstance(values, dict):
+            learn_config({str(key): value for key, value in values.items()})
+        _check_members(JobConfig, values)
         job = OmegaConf.to_object(OmegaConf.merge(_schema(JobConfig, _present(JobConfig, values)), values))
     except OmegaConfBaseException as wrong:
         raise _refusal(wrong) from None
     if not isinstance(job, JobConfig):
         raise TypeError(f"a JobConfig was composed as {type(job)}")
+    check_ranges(job)
     return job
 
 
@@ -59,6 +67,41 @@ def _present(of: type, values: Any, prefix: str = "") -> frozenset[str]:
     return frozenset(found)
 
 
+def _check_members(of: type, values: Any, prefix: str = "") -> None:
+    """ConfigError for what OmegaConf lets through in a list or a mapping: another one where a text or a number should
+    be; and, by the full key, for what is wrong within a list of groups.
+    """
+    for name, hint in get_type_hints(of).items() if isinstance(values, dict) else ():
+        key, value = f"{prefix}{name}", values.get(name)
+        for inner in (hint, *get_args(hint)):
+            if dataclasses.is_dataclass(inner) and isinstance(inner, type):
+                if get_origin(hint) is list:
+                    _check_each(inner, key, value)
+                else:
+                    _check_members(inner, value, f"{key}.")
+        if get_origin(hint) in (list, dict) and get_args(hint)[-1] in (str, int, float):
+            _check_flat(key, value)
+
+
+def _check_each(of: type, key: str, values: Any) -> None:
+    for number, each in enumerate(values if isinstance(values, list) else ()):
+        try:
+            OmegaConf.merge(_schema(of), each)
+        except OmegaConfBaseException as wrong:
+            raise _refusal(wrong, f"{key}[{number}].") from None
+        except ValueError:
+            raise ConfigError(f"{key}[{number}] is wrong.", ("says", f"{each!r} is no mapping")) from None
+
+
+def _check_flat(key: str, value: Any) -> None:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in items:
+        if isinstance(each, dict | list):
+            full = f"{key}.{name}" if isinstance(value, dict) else f"{key}[{name}]"
+            what = "a list" if isinstance(each, list) else "a mapping"
+            raise ConfigError(f"{full} is wrong.", ("says", f"{what} where one value should be"))
+
+
 def composed(whole: DictConfig) -> tuple[JobConfig, frozenset[str]]:
     """From a tree that still has its `hydra` node: the job, and the engine arguments that were typed."""
     tree = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
@@ -79,8 +122,8 @@ def check_meaning(job: JobConfig, overrides: Sequence[str]) -> None:
 
 
 def resolved_yaml(tree: DictConfig) -> str:
-    """The tree as YAML with every interpolation replaced by its value."""
-    return OmegaConf.to_yaml(tree, resolve=True)
+    """The tree as YAML with every interpolation replaced by its value, and every secret by what is shown of it."""
+    return OmegaConf.to_yaml(OmegaConf.create(shown_tree(OmegaConf.to_container(tree, resolve=True))))
 
 
 def typed_engine_args(overrides: Sequence[str]) -> frozenset[str]:
@@ -109,11 +152,25 @@ def explain(wrong: Exception) -> ConfigError:
         )
     if isinstance(wrong, OmegaConfBaseException):
         return _refusal(wrong)
-    headline, *rest = str(wrong).strip().splitlines()
+    if not isinstance(wrong, ERRORS):
+        return refusal_of(wrong)
+    headline, *rest = str(wrong).strip().splitlines() or [type(wrong).__name__]
     key = headline.split("'")[1] if headline.count("'") > 1 else None
-    if key is not None and headline.startswith("Could not override"):
-        return ConfigError(f"There is no key {key}.", *_nearest(key, tuple(keys())))
-    return ConfigError(headline, *(("says", line.strip()) for line in rest[:5] if line.strip()))
+    if key is not None and headline.startswith(("Could not override", "Could not delete")):
+        return _no_key(key)
+    says = [line.strip() for line in (*rest[:5], *str(wrong.__cause__ or "").splitlines()[:1]) if line.strip()]
+    word = word_of(wrong)
+    if isinstance(wrong, OverrideParseException):
+        return ConfigError(f"{word} cannot be read.", *(("says", line) for line in (headline, *says) if line != "^"))
+    where = () if word is None or word in headline else (("where", word),)
+    return ConfigError(headline, *where, *(("says", line) for line in says))
+
+
+def _no_key(key: str) -> ConfigError:
+    """Nor to be overridden; one that may be absent can be added."""
+    if key in keys():
+        return ConfigError(f"{key} is not set, and so not to be changed.", ("try", f"+{key}=…"))
+    return ConfigError(f"There is no key {key}.", *_nearest(key, (*keys(), *GROUPS_OF_HYDRA)))
 
 
 def keys(of: type = JobConfig, prefix: str = "") -> Iterator[str]:
@@ -132,14 +189,15 @@ def _refused_by_us(wrong: BaseException | None) -> ConfigError | None:
     return wrong
 
 
-def _refusal(wrong: OmegaConfBaseException) -> ConfigError:
-    key: Any = wrong.full_key
+def _refusal(wrong: OmegaConfBaseException, before: str = "") -> ConfigError:
+    """`before`: what OmegaConf does not know of the key."""
+    key: Any = "".join(filter(None, (before, wrong.full_key)))
     says = str(wrong.msg or wrong).splitlines()[0]
     known = tuple(keys())
     if (of_few := _OF_FEW.match(says)) is not None:
         remedy = _nearest(of_few["value"], of_few["names"].split(", "), f"{key}=")
     else:
-        remedy = () if key in known else _nearest(key or "", known)
+        remedy = () if (bare := re.sub(r"\[\d+\]", "", key or "")) in known else _nearest(bare, known)
     return ConfigError(f"{key or 'The config'} is wrong.", ("says", says), *remedy)
 
 
@@ -150,4 +208,4 @@ def _nearest(name: str, names: Sequence[str], before: str = "") -> tuple[tuple[s
 
 
 _OF_FEW = re.compile(r"Invalid value '(?P<value>.*)', expected one of \[(?P<names>.*)\]")  # OmegaConf 2.3 of an enum
-COMPOSITION_ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
+GROUPS_OF_HYDRA = ("hydra/launcher", "hydra/sweeper", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.run.dir")

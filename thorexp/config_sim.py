@@ -6,11 +6,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class SimConfig:
-    """`kernels`: how much of a board they reach (`kernels.Kernels`), by the name of a model, or by
-    `<quantization.kernels>_dense` and `_moe`. `request_ms`: what the API server takes for a
-    request, one after the other. `fitted_on`: the option of `hardware=` whose shares these are.
-    """
+    """What the simulator knows."""
 
     kernels: dict[str, dict[str, Any]]
+    """How much of a board they reach (`kernels.Kernels`), by the name of a model, or by `<quantization.kernels>_dense`
+    and `_moe`.
+    """
     request_ms: float
+    """What the API server takes for a request, one after the other."""
     fitted_on: str
+    """The option of `hardware=` whose shares these are."""

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TelemetryConfig:
-    """What is sampled beside the load. `interval_s`: between looks at a sensor, `server_interval_s` at /metrics.
-
-    `idle_s`: how long nothing is asked before the load, where power can be read. `tegrastats`: a command. `gpus`:
-    indices as NVML counts them, whose power is the result's; absent for all.
-    """
+    """What is sampled beside the load."""
 
     enabled: bool
+    """Whether anything is: power, heat, clocks, the KV cache."""
     interval_s: float
+    """Between looks at a sensor."""
     server_interval_s: float
+    """Between looks at the server's /metrics."""
     idle_s: float
+    """How long nothing is asked before the load, where power can be read."""
     tegrastats: str
+    """The command; absent on machines that are no Jetson."""
     gpus: list[int] | None
+    """Indices as NVML counts them, whose power is the result's; absent for all."""

@@ -10,7 +10,9 @@ ThorexpError
 ├── BusyError         another thorexp measures on this board; nothing was started
 ├── LoadError         the server stands, but the load cannot be played, or nothing of it can be measured
 ├── RecordError       a run directory that cannot be read
-└── TrackingError     MLflow did not take the record, which is kept
+├── TrackingError     MLflow did not take the record, which is kept
+├── MachineError      this machine refuses thorexp room, rights, memory or open files
+└── InternalError     an error of thorexp's own, which nobody expected
 """
 
 from dataclasses import dataclass
@@ -83,3 +85,11 @@ class RecordError(ThorexpError):
 
 class TrackingError(ThorexpError):
     """MLflow did not take a record; the record itself is kept and can be replayed."""
+
+
+class MachineError(ThorexpError):
+    """This machine refuses what thorexp needs: room on a disk, rights, memory, open files."""
+
+
+class InternalError(ThorexpError):
+    """An error of thorexp's own, to be reported; its cause is the exception that nobody expected."""

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from functools import cache
 
 from thorexp import tracking
 from thorexp.config import TrackingConfig
@@ -29,8 +30,9 @@ def means(to: TrackingConfig) -> Means:
     return Means(SERVERS, SHOWN, settle=opening.join)
 
 
+@cache
 def _open_store(store: tracking.Store) -> None:
-    """Say at the beginning of a night, and not at its end, that nothing will be tracked."""
+    """Say at the beginning of a night, once, and not at its end, that nothing will be tracked."""
     try:
         tracking.open_store(store)
     except TrackingError as failed:

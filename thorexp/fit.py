@@ -26,6 +26,7 @@ from thorexp.fitting import (
     together,
 )
 from thorexp.kernels import Kernels, family_of
+from thorexp.own_error import at_edge
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.published import Judged
 from thorexp.results.page import piped
@@ -124,4 +125,4 @@ def _table(title: str, found: Mapping[str, Mapping[str, float]]) -> Iterator[str
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(at_edge(main))

@@ -27,6 +27,7 @@ from thorexp import rundir, tracking
 from thorexp.baseline import judged_import
 from thorexp.errors import RecordError, ThorexpError
 from thorexp.judge import heading, show, table, told_usage, words_of
+from thorexp.own_error import at_edge
 from thorexp.published import SAVED, Judged, read
 from thorexp.report import Extra, Result, as_json, render
 from thorexp.rundir import Record, RunDir
@@ -205,4 +206,4 @@ def _is_plain(value: Any) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(at_edge(main))

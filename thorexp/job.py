@@ -10,7 +10,7 @@ from uuid import uuid4
 from thorexp import rundir
 from thorexp.asking import headers_of, other_model
 from thorexp.config import Weights
-from thorexp.errors import LoadError, ServerError, StartError, ThorexpError
+from thorexp.errors import DeathError, LoadError, ServerError, StartError, ThorexpError
 from thorexp.job_page import keep_page
 from thorexp.keep import keep_result, said_tags, tags, verdict_tags
 from thorexp.launch import PROBE_LEN
@@ -19,7 +19,7 @@ from thorexp.prediction import predicted
 from thorexp.prepare import PreparedJob
 from thorexp.progress import Progress
 from thorexp.rundir import Record, RunDir
-from thorexp.secret import masked
+from thorexp.secret import masked, shown_tree, shown_word
 from thorexp.serve.attach import attach
 from thorexp.serve.dummy_model import write_dummy_model
 from thorexp.serve.pool import ServerPool
@@ -29,6 +29,8 @@ from thorexp.setting import warn_of_problems
 from thorexp.watching import warn_of_other_machine
 
 log = logging.getLogger(__name__)
+
+NS_PER_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,11 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         _do(job, means, place, done)
     except (ServerError, LoadError) as failed:
         failure = failed
+        if job.launch is not None and isinstance(failed, DeathError):
+            means.servers.discard()  # one that hangs too: the next job has a server anew
         place.run_dir.write_text(rundir.ERROR, masked(f"{failed}\n"))
-    ended_at = time.time()  # a label as well
     ended = time.monotonic()
+    ended_at = started_at + (time.monotonic_ns() - started_ns) / NS_PER_S  # the clock on the wall may have been set
     if job.launch is not None and not job.config.predict:
         keep_server_log(means.servers.log, place.run_dir)
     keep_page(job.config, place.run_dir)
@@ -101,11 +105,11 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         ended_at=ended_at,
         sweep=place.sweep,
         tags=tags(job.config, done.version, job.image) | done.said | done.judged,
-        error=None if failure is None else str(failure),
+        error=None if failure is None else masked(str(failure)),
         server_start_s=done.server_start_s,
         measure_s=None if done.ready is None else ended - done.ready,
         started_ns=started_ns,
-        overrides=place.overrides,
+        overrides=tuple(map(shown_word, place.overrides)),
     )
     place.run_dir.complete(record)
     return Outcome(record, failure)
@@ -137,7 +141,8 @@ def _begin(job: PreparedJob, run_dir: RunDir, config_yaml: str) -> None:
     run_dir.begin()
     run_dir.write_text(rundir.CONFIG, config_yaml)
     keep_plan(job.plan, job.digest, run_dir)
-    run_dir.write_json(rundir.ENGINE_ARGS, [asdict(arg) for arg in job.engine_args])
+    shown = ({**asdict(arg), "value": shown_tree(arg.value, f"engine.{arg.name}")} for arg in job.engine_args)
+    run_dir.write_json(rundir.ENGINE_ARGS, list(shown))
 
 
 def serve(job: PreparedJob, means: Means, logs: Path) -> Server:
@@ -182,4 +187,4 @@ def attached(job: PreparedJob) -> Server:
 def keep_server_log(live: Path | None, run_dir: RunDir) -> None:
     """The server's log from its start to the end of this job; none if it did not get so far."""
     if live is not None and live.exists():
-        run_dir.write_text(rundir.SERVER_LOG, live.read_text(encoding="utf-8", errors="replace"))
+        run_dir.write_text(rundir.SERVER_LOG, masked(live.read_text(encoding="utf-8", errors="replace")))

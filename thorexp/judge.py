@@ -18,6 +18,7 @@ from thorexp.config import HardwareConfig
 from thorexp.errors import RecordError, ThorexpError
 from thorexp.measure.grounds.steadiness import lengths_differ
 from thorexp.measure.verdict import MARKS, Reason, Standing, origin_of
+from thorexp.own_error import at_edge
 from thorexp.published import Judged, file_of, judge_one, read
 from thorexp.results.page import piped
 
@@ -127,4 +128,4 @@ def show(lines: Iterator[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(at_edge(main))

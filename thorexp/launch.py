@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shlex
 import sys
 from collections.abc import Mapping
@@ -10,8 +11,10 @@ from pathlib import Path
 
 from thorexp.asking import check_url
 from thorexp.config import JobConfig, Weights
-from thorexp.config_server import ServerKind
+from thorexp.config_server import ServerConfig, ServerKind
 from thorexp.docker_plan import DockerPlan
+from thorexp.errors import ConfigError
+from thorexp.secret import masked, secrets_in
 from thorexp.serve.dummy_model import check_dummy_model
 from thorexp.serve.engine_args import EngineArg
 from thorexp.serve.server import LaunchSpec
@@ -20,6 +23,8 @@ from thorexp.sim.spec import SPEC, SimSpec
 # The first request to a fresh engine is a realistic one: four token ids have killed a worker (vLLM 0.32, CPU).
 PROBE_LEN = 32
 MODELS = Path("outputs/models")
+# Engine arguments that are secrets, and the variables that vLLM reads for them: a command line is for all to see.
+IN_ENVIRONMENT = {"api_key": "VLLM_API_KEY", "hf_token": "HF_TOKEN"}
 SIMULATOR = (sys.executable, "-m", "thorexp.sim", "serve")
 
 
@@ -43,10 +48,12 @@ def launch_spec(
         model = str(Path(model).resolve())  # where a container finds it too
     if server.kind is ServerKind.sim and sim is not None:
         command, env = SIMULATOR, server.env | {SPEC: sim.as_json()}
+    secrets = {arg.name: arg for arg in engine_args if arg.name in IN_ENVIRONMENT and _is_given(arg)}
+    env = {**env, **{IN_ENVIRONMENT[name]: _one(arg) for name, arg in secrets.items()}}
     return LaunchSpec(
         command=command,
         model=model,
-        args=engine_args,
+        args=tuple(arg for arg in engine_args if arg.name not in secrets),
         env=tuple(sorted(env.items())),
         host=server.host,
         port=server.port,
@@ -61,6 +68,34 @@ def launch_spec(
     )
 
 
+def _is_given(arg: EngineArg) -> bool:
+    """Not so `engine.hf_token=true`, which says where vLLM finds one."""
+    return not (arg.value is None or isinstance(arg.value, bool))
+
+
+def _one(arg: EngineArg) -> str:
+    """ConfigError for several: a variable holds one."""
+    values = arg.value if isinstance(arg.value, (list, tuple)) else [arg.value]
+    if len(values) != 1:
+        raise ConfigError(
+            f"engine.{arg.name} has {len(values)} values.",
+            ("why", f"vLLM is given one, in {IN_ENVIRONMENT[arg.name]}, where no list of processes shows it"),
+            ("try", f"engine.{arg.name}=<one>"),
+        )
+    return str(values[0])
+
+
+def check_words(server: ServerConfig) -> None:
+    """ConfigError for a secret in a command line that others can see."""
+    for where, words in (("server.command", server.command), ("server.docker.args", shlex.join(server.docker.args))):
+        if secrets_in(words):
+            raise ConfigError(
+                f"{where} has a secret in it, which every user of this machine could see in its list of processes.",
+                ("where", f"{where}={masked(words)}"),
+                ("try", "export HF_TOKEN=… or VLLM_API_KEY=…, or +server.env.NAME=…, which are handed on as variables"),
+            )
+
+
 def served_from(config: JobConfig) -> str:
     """What vLLM loads: the repository, or the directory that a model of random weights is written to."""
     if config.model.weights is Weights.repository:
@@ -71,4 +106,5 @@ def served_from(config: JobConfig) -> str:
     )
     digest = hashlib.sha256(content.encode()).hexdigest()[:8]
     kind = "rehearsed-" if config.rehearse else ""
-    return str((MODELS / f"{kind}{config.model.name}-{config.quantization.name}-{digest}").resolve())
+    name = re.sub(r"[^\w.-]", "_", f"{kind}{config.model.name}-{config.quantization.name}-{digest}")
+    return str((MODELS / name).resolve())

@@ -27,13 +27,14 @@ from thorexp.prepare import PreparedJob
 from thorexp.progress import Progress
 from thorexp.rundir import RunDir
 from thorexp.samples import Sample, sample_texts
+from thorexp.serve.pulse import require_answer, stay_alive
 from thorexp.serve.server import Server
 from thorexp.tokens import in_tokens, warmup_in_tokens
 from thorexp.watching import Unwatched, Watch
 
 log = logging.getLogger(__name__)
 
-DEATH_S = 3.0
+HANG_S = 60.0  # a short prompt has an answer by then, however busy the server was
 
 
 def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir) -> tuple[PreparedJob, Measurement]:
@@ -41,7 +42,7 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
     endpoint = server.endpoint
     target = _in_its_time(target_of(asked.config.endpoint, endpoint.base_url, endpoint.served_model), endpoint.speedup)
     with Unwatched() if endpoint.simulated else Watch(asked.config, target.base_url, run_dir) as watch:
-        with blaming(server):
+        with blaming(server, target):
             job = counted(asked, target, run_dir)
             check_context(job, endpoint.said, LoadError)
             began = time.monotonic()
@@ -61,6 +62,8 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
     tokens = sum(record.input_tokens or 0 for record in played.requests)
     after = settled_metrics(target.base_url, before, tokens, target.headers)
     keep_metrics(after, run_dir, rundir.METRICS_AFTER)
+    if any((record.error or "").startswith(TimeoutError.__name__) for record in played.requests):
+        _require_answer(server, target)
     counting = steady(played, job.exclusion)
     return job, Measurement(
         left=Left(
@@ -121,7 +124,7 @@ def play_load(job: PreparedJob, target: Target, server: Server, shown: Progress,
     if played.stopped is not None:
         log.warning("the load was stopped: %s", played.stopped)
     run_dir.write_jsonl(rundir.REQUESTS, map(asdict, played.requests))
-    with blaming(server):
+    with blaming(server, target):
         require_success(played, "load")
     if not all(record.ok for record in played.requests):
         stay_alive(server)
@@ -155,21 +158,20 @@ def in_stages(played: RunRecord, job: PreparedJob) -> Iterator[tuple[str, Summar
 
 
 @contextmanager
-def blaming(server: Server) -> Iterator[None]:
-    """A server that has died explains better than the requests that it did not answer."""
+def blaming(server: Server, target: Target) -> Iterator[None]:
+    """A server that has died or hangs explains better than the requests that it did not answer."""
     try:
         yield
     except LoadError:
         stay_alive(server)
+        _require_answer(server, target)
         raise
 
 
-def stay_alive(server: Server) -> None:
-    """DeathError if the server ends within a moment: an engine dies before its API server notices."""
-    deadline = time.monotonic() + DEATH_S
-    while time.monotonic() < deadline:
-        server.check_alive()
-        time.sleep(0.2)
+def _require_answer(server: Server, target: Target) -> None:
+    """In the time that the load waits for a token, where that is shorter."""
+    told = [wait_s for wait_s in (target.timeouts.first_token_s, target.timeouts.idle_s) if wait_s is not None]
+    require_answer(server, target.api, min([HANG_S, *([max(told)] if told else [])]), target.headers)
 
 
 def keep_plan(plan: LoadPlan, digest: str, run_dir: RunDir) -> None:

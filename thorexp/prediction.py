@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, replace
 
 from thorexp import rundir
 from thorexp.cold import Coldness, Metrics, require_success
-from thorexp.errors import ConfigError
+from thorexp.errors import ConfigError, LoadError
 from thorexp.keep import Measurement
 from thorexp.left import Left
 from thorexp.load.stop import StopWhen
@@ -22,6 +22,7 @@ from thorexp.simulation import sim_spec
 from thorexp.watching import Watched
 
 NS_PER_S = 1_000_000_000
+MOST_REQUESTS = 10_000  # that are simulated beside a plan, within seconds
 NOWHERE = "virtual time"  # in place of a URL
 
 
@@ -56,10 +57,11 @@ def predicted(job: PreparedJob, spec: SimSpec, run_dir: RunDir) -> tuple[Endpoin
 
 
 def forecast(job: PreparedJob) -> Forecast | None:
-    """What the simulator expects; absent where it does not know the board, the kernels, the tokens or, of a server that
-    somebody else runs, the engine arguments.
+    """What the simulator expects; absent of a load that is too large to be simulated on the way, and where it does not
+    know the board, the kernels, the tokens or, of a server that somebody else runs, the engine arguments.
     """
-    if job.launch is None:
+    requests = len(job.plan.requests) + len(job.warmup.requests)
+    if job.launch is None or requests > MOST_REQUESTS:
         return None
     try:
         spec = job.sim or sim_spec(job.config, job.args, job.config.model.name)
@@ -69,7 +71,11 @@ def forecast(job: PreparedJob) -> Forecast | None:
         return None
     if not any(record.ok for record in played.requests):
         return None
-    summary = summarize(steady(played, job.exclusion), job.config.metrics.percentiles, job.slo)
+    try:
+        counting = steady(played, job.exclusion)
+    except LoadError:  # what a server leaves over may be more
+        return None
+    summary = summarize(counting, job.config.metrics.percentiles, job.slo)
     return Forecast((warmed_up.end_ns + played.end_ns) / NS_PER_S, summary)
 
 

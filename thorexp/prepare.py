@@ -17,7 +17,7 @@ from thorexp.config_server import ServerConfig, ServerKind
 from thorexp.config_sweep import Executor
 from thorexp.docker_plan import docker_plan
 from thorexp.errors import ConfigError
-from thorexp.launch import launch_spec, served_from
+from thorexp.launch import check_words, launch_spec, served_from
 from thorexp.load.stop import StopWhen
 from thorexp.load_plan import load_plan
 from thorexp.measure.metrics import Slo
@@ -33,6 +33,7 @@ from thorexp.setting import warn_beforehand
 from thorexp.sim.spec import SimSpec
 from thorexp.simulation import check_predictable, is_simulated, sim_spec, warn_of_no_effect
 from thorexp.trust_keys import (
+    check_commands,
     check_hardware,
     check_port,
     check_preparation,
@@ -127,6 +128,7 @@ def prepare(asked: JobConfig, typed: Set[str]) -> PreparedJob:
     `typed`: names of the engine arguments that came from the command line. Nothing is started or written but
     the list of flags of a vLLM seen for the first time, in the user's cache. Somebody else's server is asked.
     """
+    check_commands(asked.server)
     config = rehearsed(asked) if asked.rehearse else asked
     plan = load_plan(config)
     slo = Slo(**asdict(config.slo))
@@ -138,6 +140,7 @@ def prepare(asked: JobConfig, typed: Set[str]) -> PreparedJob:
     check_thresholds(config.verdict)
     check_hardware(asked.hardware)
     check_port(config.server.port)
+    check_words(config.server)
     check_preparation(asked.hardware, config.server.kind)
     if asked.rehearse or is_simulated(config):
         warn_of_no_preparation(asked.hardware.prepare)

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from thorexp.compose import COMPOSITION_ERRORS, explain, job_config, resolved_yaml
+from thorexp.compose import explain, job_config, resolved_yaml
+from thorexp.composing import is_of_composing
 from thorexp.conf_tree import conf_dir, tree_of
 from thorexp.config import HardwareConfig, JobConfig
 from thorexp.config_load import WorkloadKind
@@ -17,7 +18,7 @@ from thorexp.errors import ConfigError, RecordError
 from thorexp.measure.findings import Findings, judge
 from thorexp.measure.foreign import reader_of
 from thorexp.measure.grounds.answers import Lengths
-from thorexp.measure.headings import name_over
+from thorexp.measure.headings import names_over
 from thorexp.measure.limits import (
     Against,
     Limit,
@@ -36,7 +37,7 @@ from thorexp.prepare import resolve_engine_args
 from thorexp.rehearsal import rehearsed
 from thorexp.report import COUNTS, FOREIGN, LATENCIES, parse
 from thorexp.rooflines import roofline
-from thorexp.rundir import CONFIG, RESULT, RunDir
+from thorexp.rundir import CONFIG, RECORD, RESULT, RunDir, check_whole
 
 SAVED = (
     "what `vllm bench serve` prints, whole, or what it saves with --save-result; JSON of GuideLLM, AIPerf or GenAI-Perf"
@@ -92,7 +93,7 @@ def read(path: Path) -> list[dict[str, Any]]:
         values = list(_reports(text)) or list(_saved(text) if _is_json(text, path) else ())
         listed = [each for value in values for each in (value if isinstance(value, list) else [value])]
         results = [each for value in listed for each in _in_our_words(value)]
-    except (OSError, ValueError, OverflowError) as unreadable:
+    except (OSError, ValueError, ArithmeticError, TypeError, AttributeError, LookupError, RecursionError) as unreadable:
         facts = (("where", str(path)), ("says", str(unreadable)), ("try", SAVED))
         raise RecordError("A file of results cannot be read.", *facts) from None
     if not any(map(_is_result, results)):
@@ -114,12 +115,15 @@ def check_measured(values: Mapping[str, Any], source: Path) -> None:
 def _origin(values: Mapping[str, Any]) -> str | None:
     """As thorexp recorded it; absent of a result of others."""
     ours = values.get("thorexp")
-    return ours.get("origin") if isinstance(ours, Mapping) else None
+    origin = ours.get("origin") if isinstance(ours, Mapping) else None
+    return None if origin is None else str(origin)
 
 
 def judge_one(values: Mapping[str, Any], typed: Sequence[str], path: Path) -> Judged:
     """One result; ConfigError when nobody says of which model it is, RecordError when it lacks a number."""
     run_dir = RunDir(path.parent) if path.name == RESULT and "thorexp" in values else None
+    if run_dir is not None and run_dir.has(RECORD):
+        check_whole(run_dir)
     model = _named(values, run_dir)
     config, config_yaml = _config(model, typed, path)
     config = rehearsed(config) if _origin(values) == "rehearsed" else config
@@ -239,7 +243,9 @@ def _config(model: str, typed: Sequence[str], path: Path) -> tuple[JobConfig, st
     try:
         tree = tree_of(overrides)
         return job_config(tree), resolved_yaml(tree)
-    except COMPOSITION_ERRORS as wrong:
+    except Exception as wrong:
+        if not is_of_composing(wrong):
+            raise
         raise explain(wrong) from None
 
 
@@ -264,9 +270,9 @@ def _is_json(text: str, path: Path) -> bool:
 
 def _reports(text: str) -> Iterator[dict[str, Any]]:
     """Each that was printed, of the model whose heading it stands under; what one of ours says of its origin, too."""
-    begins = (begin.start() for begin in re.finditer(r"=+ Serving Benchmark Result =+", text))
-    for begin, values in zip(begins, parse(text), strict=True):
-        name, above = name_over(text, begin), text[:begin].rstrip()
+    begins = [begin.start() for begin in re.finditer(r"(?<!=)=+ Serving Benchmark Result =+", text)]
+    for begin, name, values in zip(begins, names_over(text, begins), parse(text), strict=True):
+        above = text[max(0, begin - 2_000) : begin].rstrip()
         unreal = next((origin for origin in UNREAL if above.endswith(FOREIGN[origin])), None)
         said = {"model_id": name, "thorexp": {"origin": unreal} if unreal else None}
         yield {key: value for key, value in said.items() if value is not None} | values

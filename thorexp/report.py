@@ -167,7 +167,7 @@ def parse(text: str) -> Iterator[dict[str, float]]:
     Reads today's layout and that of 2025 (`Total Token throughput`), without its trailing spaces, and passes
     over lines and sections that it does not know. A report ends with its foot, or where the next begins.
     """
-    for block in re.split(r"=+ Serving Benchmark Result =+", text)[1:]:
+    for block in re.split(r"(?<!=)=+ Serving Benchmark Result =+", text)[1:]:
         body = re.split(rf"^={{{WIDTH}}}\s*$", block, maxsplit=1, flags=re.MULTILINE)[0]
         yield {
             key: float(value)

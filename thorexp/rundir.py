@@ -6,7 +6,6 @@ interrupted.
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,10 +14,13 @@ from typing import Any, Literal
 import yaml
 
 from thorexp.errors import RecordError
+from thorexp.field_types import check_fields
 from thorexp.machine.telemetry import read_telemetry
 from thorexp.measure.records import RequestRecord
 from thorexp.measure.signals import Telemetry
 from thorexp.measure.verdict import Verdict, from_json
+from thorexp.secret import known
+from thorexp.whole_file import write_whole
 
 SCHEMA = 1
 
@@ -93,20 +95,14 @@ class RunDir:
             (self.path / name).unlink(missing_ok=True)
 
     def write_text(self, name: str, text: str) -> Path:
-        """Put a whole file in place, in UTF-8, or leave what was there."""
-        return self.write_bytes(name, text.encode())
+        """Put a whole file in place, in UTF-8 and without what this process knows to be a secret, or leave what was
+        there.
+        """
+        return self.write_bytes(name, known().hidden(text).encode())
 
     def write_bytes(self, name: str, content: bytes) -> Path:
-        """Put a whole file in place, or leave what was there."""
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{name}.partial")
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-        return target
+        """Put a whole file in place, or leave what was there; MachineError where there is no room, or no right."""
+        return write_whole(self.path / name, content)
 
     def write_json(self, name: str, value: object) -> Path:
         """Absent values become null; infinities and NaN are refused with ValueError."""
@@ -136,12 +132,14 @@ class RunDir:
                 ("lacks", name),
                 ("try", "run the job again, or name a directory that has a record.json"),
             ) from None
+        except OSError as refused:
+            raise damaged(self.path / name, refused.strerror or str(refused)) from None
 
     def read_json(self, name: str) -> Any:
         """RecordError when it is missing or is not JSON."""
         try:
             return json.loads(self.read_text(name))
-        except json.JSONDecodeError as broken:
+        except (ValueError, RecursionError) as broken:
             raise damaged(self.path / name, str(broken)) from None
 
     def read_mapping(self, name: str) -> dict[str, Any]:
@@ -157,7 +155,7 @@ class RunDir:
         """The job's config as plain data; RecordError when it is missing or is no mapping."""
         try:
             values = yaml.load(self.read_text(CONFIG), Loader=LOADER)
-        except yaml.YAMLError as broken:
+        except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError, AttributeError, TypeError) as broken:
             raise damaged(self.path / CONFIG, str(broken)) from None
         return self._mapping(CONFIG, values)
 
@@ -172,7 +170,7 @@ class RunDir:
         """What was sampled; nothing where there is no file. RecordError when a row is damaged."""
         try:
             return read_telemetry(self.path / TELEMETRY)
-        except (ValueError, OverflowError) as broken:
+        except (ValueError, OverflowError, OSError) as broken:
             raise damaged(self.path / TELEMETRY, str(broken)) from None
 
     def verdict(self) -> Verdict | None:
@@ -181,7 +179,7 @@ class RunDir:
             return None
         try:
             return from_json(self.read_mapping(VERDICT))
-        except (TypeError, KeyError, AttributeError) as broken:
+        except (TypeError, KeyError, AttributeError, ValueError) as broken:
             raise damaged(self.path / VERDICT, repr(broken)) from None
 
     def record(self) -> Record:
@@ -195,6 +193,7 @@ class RunDir:
                 ("try", "the thorexp that wrote it, or run the job again"),
             )
         try:
+            check_fields(Record, values)
             return Record(**values)
         except TypeError as other:
             raise RecordError(
@@ -210,8 +209,9 @@ def _request(line: str, where: str) -> RequestRecord:
         values = json.loads(line)
         chunks = values.get("chunk_tokens")
         tuples = {"token_ns": tuple(values["token_ns"]), "chunk_tokens": None if chunks is None else tuple(chunks)}
+        check_fields(RequestRecord, values)
         return RequestRecord(**values | tuples)
-    except (ValueError, TypeError, KeyError, AttributeError) as broken:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as broken:
         raise damaged(where, repr(broken)) from None
 
 
@@ -223,6 +223,22 @@ def damaged(path: Path | str, evidence: str) -> RecordError:
         ("says", evidence),
         ("try", "run the job again"),
     )
+
+
+def check_whole(run_dir: RunDir) -> None:
+    """RecordError for a finished job whose config is gone, or its result, or requests that its result counts; an
+    imported result has none.
+    """
+    record = run_dir.record()
+    if record.status != "finished":
+        return
+    run_dir.config()
+    completed = run_dir.read_mapping(RESULT).get("completed")
+    if record.tags.get("origin") == "imported" or not isinstance(completed, int):
+        return
+    answered = sum(request.ok for request in run_dir.requests())
+    if answered < completed:
+        raise damaged(run_dir.path / REQUESTS, f"{answered} requests that were answered, {RESULT} counts {completed}")
 
 
 def find_run_dirs(root: Path) -> tuple[RunDir, ...]:

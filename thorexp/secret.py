@@ -1,48 +1,87 @@
-"""What is not shown of a config, an override, a command or a text that quotes one."""
+"""What is not shown of a config, an override, a command or a text; and what this process knows to be a secret, which is
+not shown of anything.
+"""
 
+import html
+import json
+import os
 import re
 import shlex
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from thorexp import secret_words
+from thorexp.secret_words import is_secret
+
+__all__ = ["HIDDEN", "is_secret"]
 
 HIDDEN = "***"
-_PLAIN = ("", "null", "true", "false")  # values that hide nothing
-
-# Of variables and headers what may be a secret is taken for one; of other keys, what ends as one does: neither
-# `max_num_batched_tokens` nor `tokenizer`.
-_VARIABLE = re.compile(
-    r"(^|\.)(env|headers)\..*(authoriz|auth(?!or)|cookie|credential|key|passw|secret|token(?!iz))", re.IGNORECASE
-)
-_KEY = re.compile(
-    r"(^|[._-])(auth|authorization|cookie|credentials?|(api)?keys?|passw(or)?d|passphrase|secret|token)(\.|$)",
-    re.IGNORECASE,
-)
-
-_URL = re.compile(r"(\w\\?:\\?/\\?/)[^/\s\"']+@")  # Hydra writes it with backslashes
-_GROUPED = r"""\[[^\]]*\]|\{[^}]*\}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'"""
-_FLAG = re.compile(rf"""(?P<name>(?<![\w-])--(?P<key>[\w.-]+)[= ])(?P<value>{_GROUPED}|[^\s"']+)""")
-_QUOTED = re.compile(rf"""(?P<name>(["'])(?P<key>[\w.-]+)\2\s*:\s*)(?P<value>{_GROUPED}|[^\s,{{}}\[\]]+)""")
-_ASSIGNED = re.compile(
-    rf"""(?P<name>(?<![\w.-])(?P<key>[\w.-]+)=)(?P<value>{_GROUPED}|[^\s,{{}}\[\]"']+(?:,[^\s,{{}}\[\]"']+)*)"""
-)
-_PAIR = re.compile(rf"""(?P<name>(?P<key>[\w.-]+)\s*:\s*)(?P<value>{_GROUPED}|[^,{{}}\[\]]+)""")
+SHORTEST = 8  # characters of a secret that is told from other words wherever it stands
+_PARTS = re.compile(r"""[\s,;\[\]{}"']+""")
 
 
-def is_secret(key: str) -> bool:
-    """Whether what this dotted key holds is for nobody to see."""
-    return bool(_VARIABLE.search(key) or _KEY.search(key))
+class Secrets:
+    """Values that are hidden wherever they are quoted.
+
+    Not those of a few characters or of digits alone, which may stand for anything else in a text, nor the paths of
+    files: SSH_AUTH_SOCK.
+    """
+
+    def __init__(self, values: Iterable[str], words: Mapping[str, str] | None = None) -> None:
+        """`words`: as typed, and what is shown of each; a short secret is known by its word."""
+        self._words = {word: shown for word, shown in (words or {}).items() if word != shown}
+        self._quoted: tuple[str, ...] = ()
+        self.learn(values)
+
+    def learn(self, values: Iterable[str]) -> None:
+        """Hide these too, from now on: each as a whole, and what a list or a URL is made of."""
+        parts = {part for value in values for part in _parts(value) if _is_known_by_sight(part)}
+        written = {form for part in parts for form in _forms(part)}
+        self._quoted = tuple(sorted({*self._quoted, *written}, key=len, reverse=True))
+
+    def hidden(self, text: str) -> str:
+        """The text without them, whatever it is: JSON, YAML and HTML stay what they are."""
+        for word, shown_for_it in self._words.items():
+            text = text.replace(word, shown_for_it)
+        for value in self._quoted:
+            text = text.replace(value, HIDDEN)
+        return text
+
+
+@cache
+def known() -> Secrets:
+    """Those of this process: of its environment, of its command line, and of the configs that it has composed since."""
+    typed = sys.argv[1:]
+    values = (*_of_environment(os.environ), *(value for word in typed for value in secrets_in(word)))
+    return Secrets(values, {word: secret_words.in_word(word, _hidden) for word in typed})
+
+
+def secrets_in(word: str) -> tuple[str, ...]:
+    """The values in an override for which HIDDEN is shown."""
+    found: list[str] = []
+    secret_words.in_word(word, _kept_in(found))
+    return tuple(found)
+
+
+def learn_config(values: Mapping[str, Any]) -> None:
+    """What is secret in it, wherever that was written, is hidden by this process from now on."""
+    found: list[str] = []
+    secret_words.in_tree(values, _kept_in(found))
+    known().learn(found)
 
 
 def shown(key: str, value: str) -> str:
     """A value as typed: of a secret HIDDEN in its place, else without the secrets in it."""
-    if is_secret(key):
-        return value if value.lower() in _PLAIN else HIDDEN
-    return masked(_without(_PAIR, value, f"{key}.") if "{" in value else value)
+    return known().hidden(secret_words.in_value(key, value, _hidden))
 
 
 def shown_word(word: str) -> str:
     """An override, `+server.env.HF_TOKEN=***`."""
-    key, equals, value = word.partition("=")
-    return f"{key}{equals}{shown(key.lstrip('+~'), value)}" if equals else masked(word)
+    return known().hidden(secret_words.in_word(word, _hidden))
 
 
 def shown_command(command: str) -> str:
@@ -55,24 +94,59 @@ def shown_settings(settings: Mapping[str, str]) -> dict[str, str]:
     return {key: shown(key, value) for key, value in settings.items()}
 
 
+def shown_tree(value: Any, key: str = "") -> Any:
+    """A copy of plain data, whose keys are dotted below this one."""
+    return secret_words.in_tree(value, _hidden, key)
+
+
 def masked(text: str) -> str:
-    """Any text, without the user and password of a URL, and without what stands behind `--api-key `, `api_key=` and
-    `"api_key": `.
+    """Any text, without the user and password of a URL, without what stands behind `--api-key `, `api_key=` and
+    `"api_key": `, and without what this process knows.
     """
-    for pattern in (_FLAG, _QUOTED, _ASSIGNED):
-        text = _without(pattern, text)
-    return _URL.sub(rf"\1{HIDDEN}@", text)
+    return known().hidden(secret_words.in_text(text, _hidden))
 
 
-def _without(pattern: re.Pattern[str], text: str, prefix: str = "") -> str:
-    """Of a pair that is none, those inside of it."""
+def printable(text: str) -> str:
+    """What is printed, or written by others: without what this process knows, and what looks like a secret."""
+    return known().hidden(secret_words.by_shape(text, _hidden))
 
-    def replaced(found: re.Match[str]) -> str:
-        key, value = f"{prefix}{found['key']}", found["value"]
-        is_hidden = is_secret(key) and value.lower() not in _PLAIN
-        return f"{found['name']}{HIDDEN if is_hidden else _without(pattern, value, f'{key}.')}"
 
-    return pattern.sub(replaced, text)
+def _hidden(_value: str) -> str:
+    return HIDDEN
+
+
+def _kept_in(found: list[str]) -> secret_words.Hide:
+    def keep(value: str) -> str:
+        found.append(value)
+        return HIDDEN
+
+    return keep
+
+
+def _of_environment(variables: Mapping[str, str]) -> Iterator[str]:
+    """Of variables whose names say so, and of URLs in others."""
+    return (value for name, text in variables.items() for value in secrets_in(f"env.{name}={text}"))
+
+
+def _parts(value: str) -> Iterator[str]:
+    """It, the items of a list, and the password behind a user's name."""
+    yield value
+    yield from _PARTS.split(value)
+    _, colon, password = value.replace("\\", "").partition(":")
+    if colon:
+        yield password
+
+
+def _is_known_by_sight(value: str) -> bool:
+    is_path = value.startswith("/") and len(value) < 256 and Path(value).exists()
+    return len(value) >= SHORTEST and not value.isdigit() and not is_path
+
+
+def _forms(value: str) -> Iterator[str]:
+    """As it is quoted in JSON, Python, HTML and URLs."""
+    yield value
+    yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1])
+    yield from (html.escape(value), quote(value, safe=""))
 
 
 def _quoted(word: str) -> str:

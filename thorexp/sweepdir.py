@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from thorexp.errors import RecordError
+from thorexp.field_types import check_fields
 from thorexp.rundir import RunDir
 
 SWEEP = "sweep.json"
@@ -45,8 +46,9 @@ def read_sweep(directory: Path) -> SweepRecord | None:
         return None
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        check_fields(SweepRecord, values)
         return SweepRecord(**values | {"points": tuple(values["points"]), "directory": directory})
-    except (ValueError, TypeError, KeyError) as broken:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as broken:
         raise RecordError(
             "A file of a sweep's directory is damaged.",
             ("where", str(path)),

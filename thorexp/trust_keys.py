@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import cache
 
 from thorexp.config import HardwareConfig
-from thorexp.config_server import PrepareConfig, ServerKind
+from thorexp.config_server import PrepareConfig, ServerConfig, ServerKind
 from thorexp.config_trust import TelemetryConfig
 from thorexp.errors import ConfigError
 from thorexp.measure.findings import NAMES
@@ -40,6 +40,23 @@ def check_telemetry(config: TelemetryConfig) -> None:
             ("says", str(wrong)),
             ("try", "telemetry.tegrastats=/usr/bin/tegrastats"),
         ) from None
+
+
+def check_commands(server: ServerConfig) -> None:
+    """ConfigError for a command that a shell could not take apart, and for a Docker that has none."""
+    docker = server.docker
+    commands = {"server.command": server.command, "server.docker.client": docker.client}
+    if docker.entrypoint is not None:
+        commands["server.docker.entrypoint"] = docker.entrypoint
+    for key, command in commands.items():
+        try:
+            words = shlex.split(command)
+        except ValueError as wrong:
+            raise ConfigError(
+                f"{key}={command} is no command.", ("says", str(wrong)), ("try", "as a shell would take it")
+            ) from None
+        if not words and key == "server.docker.client" and server.kind is ServerKind.docker:
+            raise ConfigError("server.docker.client has no word.", ("try", "server.docker.client=docker"))
 
 
 def check_hardware(hardware: HardwareConfig) -> None:

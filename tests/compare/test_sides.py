@@ -184,6 +184,22 @@ def test_a_choice_that_no_point_meets_is_an_error(tmp_path: Path) -> None:
         choose(source(tmp_path, tmp_path), {"engine.max_num_seqs": "8"})
 
 
+@pytest.mark.parametrize(
+    ("condition", "right"),
+    [({"laod": "high"}, "load=high"), ({"load": "hgh"}, "load=high"), ({"hardwear": "h200"}, "hardware=h200")],
+)
+def test_a_misspelt_choice_has_the_right_one_beside_it(condition: dict[str, str], right: str, tmp_path: Path) -> None:
+    """Be it the key or the value."""
+    with pytest.raises(RecordError, match=rf"try +{right}"):
+        chosen(source(TABLE, tmp_path), condition)
+
+
+def test_a_misspelt_baseline_has_the_right_one_beside_it(tmp_path: Path) -> None:
+    """Where there is no MLflow either."""
+    with pytest.raises(RecordError, match=f"try +{TABLE}, a baseline"):
+        source_of(TABLE[:-1], f"sqlite:///{tmp_path}/none.db", tmp_path)
+
+
 def test_what_failed_is_chosen_by_its_words_too(tmp_path: Path) -> None:
     """A failure at another load is none of what was asked about."""
     for name, status in (("high", "finished"), ("low", "failed"), ("c4", "finished")):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thorexp.measure.headings import name_over
+from thorexp.measure.headings import names_over
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ from thorexp.measure.headings import name_over
 )
 def test_a_place_is_under_the_nearest_heading_that_may_name_a_model(page: str, name: str | None) -> None:
     """One word, not in code, and not ended by a heading of its level; what comes behind the place is nothing to it."""
-    assert name == name_over(f"{page}HERE\n# Later\n", len(page))
+    assert [name] == list(names_over(f"{page}HERE\n# Later\n", [len(page)]))

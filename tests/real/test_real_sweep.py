@@ -20,7 +20,7 @@ from thorexp.rundir import ERROR, METRICS_AFTER, METRICS_BEFORE, REPORT, REQUEST
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """What the README's first command runs: 2,048 tokens in and 128 out, 100 at 8 at once and 10 at 1."""
+    """The sweep that docs/howto/serve.md shows: 2,048 tokens in and 128 out, 100 at 8 at once and 10 at 1."""
     folder = tmp_path_factory.mktemp("real")
     return _real(folder, "-m", "hardware=cpu", "model=tiny_qwen3,tiny_qwen3_moe", "load=high,low")
 

@@ -11,7 +11,7 @@ from tests.records import MS, a_record, a_result, a_summary
 from tests.sweep.makers import CACHED, FAST, FEW, a_point, a_reported_point
 from thorexp.importer import imports
 from thorexp.judge import main as judge
-from thorexp.measure.headings import name_over
+from thorexp.measure.headings import names_over
 from thorexp.measure.verdict import Origin, Verdict
 from thorexp.published import read
 from thorexp.report import Result, parse
@@ -167,7 +167,7 @@ def test_the_numbers_are_read_back(sweep: tuple[Point, ...]) -> None:
     told = list(parse(said))
     assert sorted(map(str, own)) == sorted(map(str, told))
     begins = [at for at in range(len(said)) if said.startswith(BENCHMARK, at)]
-    assert 2 * ["Qwen3-30B-A3B"] + 2 * ["Qwen3-32B-AWQ"] == [name_over(said, begin) for begin in begins]
+    assert 2 * ["Qwen3-30B-A3B"] + 2 * ["Qwen3-32B-AWQ"] == list(names_over(said, list(begins)))
 
 
 def test_the_judge_reads_it(sweep: tuple[Point, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -215,7 +215,7 @@ def test_configurations_of_a_model_are_told_apart(tmp_path: Path) -> None:
     said = markdown(table(*points), "a title")
     _, *headings = contents(said, "heading_open")
     assert [f"Qwen3-32B-AWQ (measured, engine={each})" for each in ("[eager,kv_fp8]", "default")] == headings
-    assert "Qwen3-32B-AWQ" == name_over(said, len(said))
+    assert ["Qwen3-32B-AWQ"] == list(names_over(said, [len(said)]))
 
 
 def test_of_repeats_the_median_run_is_told(tmp_path: Path) -> None:

@@ -82,7 +82,8 @@ def test_the_command_is_what_jetson_users_type() -> None:
     label = words.index("--label")
     assert ("docker", "run", "--rm", "--pull", "never", "--name", "a-name") == words[:label]
     expected = (
-        "--network host --ipc host --ulimit memlock=-1 --ulimit stack=67108864 --runtime nvidia "
+        "--network host --ipc host --ulimit memlock=-1 --ulimit stack=67108864 "
+        "--security-opt no-new-privileges --cap-drop NET_RAW --cap-drop MKNOD --runtime nvidia "
         f"-v /cache:/root/.cache --env-file /dev/stdin {ID} "
         "a/model --host 127.0.0.1 --port 8000 --max-num-seqs 4"
     )

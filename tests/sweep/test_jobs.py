@@ -56,6 +56,13 @@ def test_no_repeat_at_all_is_refused(repeats: int) -> None:
         composed(f"sweep.repeats={repeats}")
 
 
+@pytest.mark.parametrize("subdir", ["../elsewhere", "../../x", "/etc/x", "a/../../b", ".", ""])
+def test_a_job_stays_in_the_directory_of_its_sweep(subdir: str) -> None:
+    """One that would leave it, or be it, is refused."""
+    with pytest.raises(ConfigError, match="A job would be kept outside of its sweep"):
+        composed(f"hydra.sweep.subdir='{subdir}'")
+
+
 def test_a_directory_is_named_after_its_point() -> None:
     """The digest's first eight digits: the same job has the same directory when the sweep goes on."""
     jobs = composed("load=low", "sweep.repeats=2")

@@ -26,6 +26,7 @@ from thorexp.compare.text import markdown, text
 from thorexp.compare.web import html
 from thorexp.errors import RecordError, ThorexpError
 from thorexp.judge import show
+from thorexp.own_error import at_edge
 
 HOLDS, BROKEN, UNANSWERED = 0, 1, 2
 STORE = "sqlite:///mlruns/mlflow.db"
@@ -122,4 +123,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(at_edge(main))

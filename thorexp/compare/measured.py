@@ -9,6 +9,7 @@ from thorexp import rundir
 from thorexp.compare.conditions import PLAN, POWER_MODE, UNKNOWN, conditions_of
 from thorexp.compare.settings import settings_of
 from thorexp.counted import counted
+from thorexp.errors import ConfigError
 from thorexp.measure.published import figures_of
 from thorexp.measure.ratios import Side, more_is_better
 from thorexp.measure.records import RequestRecord, RunRecord
@@ -16,7 +17,7 @@ from thorexp.measure.stats import agreement
 from thorexp.measure.verdict import Verdict
 from thorexp.published import Judged
 from thorexp.results.summary import together
-from thorexp.rundir import CONFIG, RESULT, SUMMARY, Record, RunDir, damaged
+from thorexp.rundir import CONFIG, RESULT, SUMMARY, Record, RunDir, check_whole, damaged
 
 NAMED = ("model", "load")  # what every point is named by
 SPREAD = 0.05  # of records that say nothing of it
@@ -44,10 +45,14 @@ class Measured:
 
 def measured(repeats: Sequence[RunDir]) -> Measured:
     """Of the run directories of one point, one at least; RecordError for one that is not whole, or damaged."""
+    for run_dir in repeats:
+        check_whole(run_dir)
     try:
         return _measured(repeats)
-    except (AttributeError, KeyError, TypeError, ValueError, OSError) as broken:
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, OSError) as broken:
         raise damaged(repeats[0].path, repr(broken)) from None
+    except ConfigError as broken:  # load.exclude_… of its config
+        raise damaged(repeats[0].path, broken.headline) from None
 
 
 def _measured(repeats: Sequence[RunDir]) -> Measured:

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 from thorexp.baseline import baseline_results, judged_import, names, shipped
 from thorexp.compare.measured import Measured, measured, published, words_of
-from thorexp.errors import RecordError
+from thorexp.errors import RecordError, ThorexpError
 from thorexp.published import read
 from thorexp.rundir import RECORD, RunDir, find_run_dirs
 from thorexp.secret import masked
-from thorexp.tracking.lookup import jobs_of
+from thorexp.tracking.lookup import Jobs, jobs_of
 
 WHAT = "a run directory, a sweep's, a file of results, a baseline's name, or an id out of MLflow (--uri)"
 
@@ -57,7 +58,7 @@ def source_of(word: str, uri: str, workshop: Path) -> Source:
         return _of_others(word, [published(judged_import(values, (), path), str(path)) for values in read(path)])
     if word in names():
         return _of_others(word, [published(judged, word) for judged in baseline_results(shipped(word))])
-    jobs = None if len(path.parts) > 1 and path.exists() else jobs_of(word, uri, workshop)
+    jobs = None if len(path.parts) > 1 and path.exists() else _jobs(word, uri, workshop)
     if jobs is None and path.exists():
         raise RecordError("Nothing was measured there.", ("where", word), ("have", "no record"), ("try", WHAT))
     if jobs is None:
@@ -65,14 +66,44 @@ def source_of(word: str, uri: str, workshop: Path) -> Source:
     return _of_jobs([RunDir(place) for place in jobs.directories], word, jobs.single)
 
 
+def _jobs(word: str, uri: str, workshop: Path) -> Jobs | None:
+    """Of MLflow; where that does not answer, it may be a baseline's name that is misspelt."""
+    try:
+        return jobs_of(word, uri, workshop)
+    except ThorexpError as silent:
+        if not (near := get_close_matches(word, names(), n=3)):
+            raise
+        facts = (("says", silent.headline), ("try", f"{' or '.join(near)}, a baseline; or {WHAT}"))
+        raise RecordError(f"{word} is nothing that can be compared.", *facts) from None
+
+
 def choose(source: Source, conditions: Mapping[str, str]) -> Source:
     """What was chosen with these words, `load=high` or `quantization=awq,fp8`; RecordError where nothing was."""
+    known = {key for point in source.points for key in point.chosen} | {
+        key for failure in source.failures for key in failure.chosen
+    }
+    for key in conditions:
+        if key not in known and (near := get_close_matches(key, known, n=3)):
+            tries = " or ".join(f"{each}={conditions[key]}" for each in near)
+            raise RecordError(f"No point of {source.word} says {key}=.", ("try", tries))
     kept = replace(source, points=_chosen(source.points, conditions), failures=_chosen(source.failures, conditions))
     if not kept.points:
         told = {" ".join(f"{key}={point.chosen.get(key)}" for key in conditions) for point in source.points}
-        facts = (("have", "; ".join(sorted(told))), ("try", "other words, or none"))
+        facts = (
+            ("have", "; ".join(sorted(told))),
+            ("try", " ".join(_nearest(source, conditions)) or "other words, or none"),
+        )
         raise RecordError(f"No point of {source.word} was chosen.", *facts)
     return kept
+
+
+def _nearest(source: Source, conditions: Mapping[str, str]) -> Iterator[str]:
+    """For each value that no point has the nearest that one has."""
+    for key, value in conditions.items():
+        have = {point.chosen[key] for point in source.points if key in point.chosen}
+        words = [(get_close_matches(word, have, n=1) or [word])[0] for word in value.split(",")]
+        if ",".join(words) != value:
+            yield f"{key}={','.join(words)}"
 
 
 def _chosen(points: Sequence[Point], conditions: Mapping[str, str]) -> tuple[Point, ...]:
@@ -118,5 +149,7 @@ def _by_point(run_dirs: Sequence[RunDir]) -> Iterator[list[RunDir]]:
 
 
 def _unknown(name: str, uri: str) -> RecordError:
-    facts = (("store", masked(uri)), ("says", "no run has this id, no experiment this id or name"), ("try", WHAT))
+    near = get_close_matches(name, names(), n=3)
+    tries = f"{' or '.join(near)}, a baseline; or {WHAT}" if near else WHAT
+    facts = (("store", masked(uri)), ("says", "no run has this id, no experiment this id or name"), ("try", tries))
     return RecordError(f"{name} is nothing that can be compared.", *facts)

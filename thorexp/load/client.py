@@ -28,6 +28,7 @@ KEEPALIVE_S = 4.0
 READ_BUFFER = 1 << 20
 # One send a turn of the loop cost a client of 1,024 streams 1 % of its requests/s, and 5 cost its mean TTFT 0.1 ms.
 STREAMS_A_SEND = 256
+LONGEST_WORDS = 2000
 MOST_OPENED = 1024  # beforehand: an open loop without a limit may have as many streams as requests, and needs few
 
 
@@ -95,7 +96,9 @@ class Client:
 
     async def _play(self, exchange: Exchange, passage: Passage) -> None:
         try:
-            async with self._session.post(self._url, data=exchange.body, trace_request_ctx=passage) as response:
+            async with self._session.post(
+                self._url, data=exchange.body, trace_request_ctx=passage, allow_redirects=False
+            ) as response:
                 if response.status == 200:
                     await self._read(response, exchange)
                 else:
@@ -118,7 +121,7 @@ class Client:
 async def _refusal(response: aiohttp.ClientResponse) -> str:
     """The status and the server's own words, which say what the status does not."""
     body = (await response.read()).decode("utf-8", "replace")
-    return ": ".join(filter(None, (f"HTTP {response.status} {response.reason}", _message_in(body))))
+    return _shown(": ".join(filter(None, (f"HTTP {response.status} {response.reason}", _message_in(body)))))
 
 
 def _message_in(body: str) -> str:
@@ -131,4 +134,9 @@ def _message_in(body: str) -> str:
 
 
 def _words(failed: BaseException) -> str:
-    return f"{type(failed).__name__}: {failed}" if str(failed) else type(failed).__name__
+    return _shown(f"{type(failed).__name__}: {failed}" if str(failed) else type(failed).__name__)
+
+
+def _shown(words: str) -> str:
+    """As much of it as tells; a server's words may be of any length, and stand in every report."""
+    return words if len(words) <= LONGEST_WORDS else f"{words[:LONGEST_WORDS]} … ({len(words):,} characters)"

@@ -7,9 +7,11 @@ import os
 import shlex
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from thorexp.errors import BusyError
+from thorexp.secret import shown_command
 
 POLL_S = 0.5
 
@@ -41,7 +43,8 @@ class Board:
         except BaseException:
             os.close(descriptor)
             raise
-        _sign(descriptor)
+        with suppress(OSError):  # on a full disk it is held all the same, and nobody sees by whom
+            _sign(descriptor)
         self._descriptor = descriptor
 
 
@@ -97,7 +100,7 @@ def _sign(descriptor: int) -> None:
     signature = {
         "pid": os.getpid(),
         "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "command": shlex.join(sys.argv[1:]),
+        "command": shown_command(shlex.join(sys.argv[1:])),
         "in": str(Path.cwd()),
     }
     os.ftruncate(descriptor, 0)

@@ -8,7 +8,7 @@ from thorexp.machine.in_time import command, output
 from thorexp.machine.system_file import text
 
 NVPMODEL_TIMEOUT_S = 2.0
-POWER_MODEL = re.compile(r"POWER_MODEL:? ID=(\d+) NAME=(\S+)")
+POWER_MODEL = re.compile(r"POWER_MODEL:? ID=(\d{1,9}) NAME=(\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ def power_mode(root: Path) -> PowerMode:
     """By `nvpmodel -q`; when that does not answer, the number alone, of the status file that it keeps."""
     nvpmodel = command(root, "nvpmodel")
     said = nvpmodel and output((nvpmodel, "-q"), NVPMODEL_TIMEOUT_S)
-    found = re.search(r"^NV Power Mode: *(\S+)\s+(\d+)$", said or "", re.MULTILINE)
+    found = re.search(r"^NV Power Mode: *(\S+)\s+(\d{1,9})$", said or "", re.MULTILINE)
     if found:
         return PowerMode(found[1], int(found[2]))
-    status = re.search(r"pmode:(\d+)", text(root / "var/lib/nvpmodel/status") or "")
+    status = re.search(r"pmode:(\d{1,9})", text(root / "var/lib/nvpmodel/status") or "")
     return PowerMode(None, int(status[1]) if status else None)
 
 

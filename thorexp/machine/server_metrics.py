@@ -75,9 +75,10 @@ def server_signals(page: str) -> dict[str, float]:
     """
     said: dict[str, list[float]] = {}
     for sample in _wanted(page):
-        if math.isfinite(sample.value):
+        if sample.name in SIGNALS and math.isfinite(sample.value):
             said.setdefault(SIGNALS[sample.name], []).append(sample.value)
-    return {signal: PERCENT * max(values) if signal == KV_CACHE else sum(values) for signal, values in said.items()}
+    found = {signal: PERCENT * max(values) if signal == KV_CACHE else sum(values) for signal, values in said.items()}
+    return {signal: value for signal, value in found.items() if math.isfinite(value)}
 
 
 def _wanted(page: str) -> list[Sample]:
@@ -85,5 +86,5 @@ def _wanted(page: str) -> list[Sample]:
     try:
         families = text_string_to_metric_families("".join(WANTED.findall(page)))
         return [sample for family in families for sample in family.samples]
-    except ValueError:
+    except (ValueError, LookupError, TypeError, AttributeError):  # whatever the library makes of it
         return []

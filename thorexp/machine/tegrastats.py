@@ -7,15 +7,15 @@ MW_PER_W = 1e3
 BYTES_PER_MB = 2**20
 BYTES_PER_GB = 1e9
 NOT_CONNECTED = "NC"
-NUMBER = r"-?\d+(?:\.\d+)?"
+NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
 # One scan finds all that is known and passes over the rest: tokens come and go with the board and its JetPack.
 KNOWN = re.compile(
     rf"""
-      \bRAM\ (?P<ram>\d+)/\d+MB
-    | \bCPU\ \[(?P<cores>[^\]]*)\]
-    | \b(?P<unit>EMC|GR3D)_FREQ\ (?:(?P<percent>\d+)%)?(?:@(?:\[(?P<clocks>[\d,]+)\]|(?P<clock>\d+)))?
+      \bRAM\ (?P<ram>\d{{1,15}})/\d+MB
+    | \bCPU\ \[(?P<cores>[^][]*)\]
+    | \b(?P<unit>EMC|GR3D)_FREQ\ (?:(?P<percent>\d{{1,15}})%)?(?:@(?:\[(?P<clocks>[\d,]+)\]|(?P<clock>\d{{1,15}})))?
     | (?<!\S)(?P<zone>[\w.-]+)@(?P<celsius>{NUMBER})C\b
-    | (?<!\S)(?P<rail>[\w.-]+)\ (?P<milliwatts>-?\d+)mW\b
+    | (?<!\S)(?P<rail>[\w.-]+)\ (?P<milliwatts>-?\d{{1,15}})mW\b
     """,
     re.VERBOSE,
 )
@@ -44,7 +44,7 @@ def _said(found: "re.Match[str]") -> Iterator[tuple[str, float]]:
     elif group == "ram":
         yield "ram_gb", int(found["ram"]) * BYTES_PER_MB / BYTES_PER_GB
     elif group == "cores":
-        yield from _mean("cpu_percent", re.findall(r"(\d+)%", found["cores"]))
+        yield from _mean("cpu_percent", re.findall(r"\b(\d{1,15})%", found["cores"]))
     else:
         yield from _unit(found)
 
@@ -53,7 +53,7 @@ def _unit(found: "re.Match[str]") -> Iterator[tuple[str, float]]:
     unit = UNITS[found["unit"]]
     if found["percent"] is not None:
         yield f"{unit}_percent", float(found["percent"])
-    yield from _mean(f"{unit}_mhz", re.findall(r"\d+", found["clocks"] or found["clock"] or ""))
+    yield from _mean(f"{unit}_mhz", re.findall(r"\b\d{1,15}\b", found["clocks"] or found["clock"] or ""))
 
 
 def _mean(what: str, values: list[str]) -> Iterator[tuple[str, float]]:

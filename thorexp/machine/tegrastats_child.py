@@ -22,6 +22,7 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 END_S = 0.5  # for a killed child to be gone
 SILENCE_S = 5.0
+LONGEST_LINE = 65_536  # bytes; tegrastats writes some 500
 MS_PER_S = 1e3
 
 
@@ -71,6 +72,8 @@ class Child:
         if not chunk:
             raise AbsentError(f"`{self._command}` ended{self._how()}")
         *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if len(self._rest) > LONGEST_LINE:
+            self._rest = b""  # no line of tegrastats, and it may go on for a night
         said = [parse(line.decode("ascii", "replace")) for line in lines]
         if lines and not any(said):
             self._last_words = lines[-1].decode("ascii", "replace").strip()

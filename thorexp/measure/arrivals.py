@@ -10,6 +10,8 @@ import numpy.typing as npt
 from thorexp.errors import ConfigError
 
 NS_PER_S = 1_000_000_000
+YEAR_S = 365 * 24 * 3600.0
+LONGEST_S = 1e9  # thirty years, which fit into 64 bits of nanoseconds
 ONLY_LINEAR = "only a linear ramp goes from 0 or to 0"
 
 Floats = npt.NDArray[np.float64]
@@ -101,10 +103,21 @@ def arrival_offsets_ns(
         )
     if not rate.is_finite or not count:
         return (0,) * count
+    if not rate.duration_s(count) <= LONGEST_S:
+        raise ConfigError(
+            f"load.request_rate={rate.start:g} takes {rate.duration_s(count) / YEAR_S:.2g} years to {count} requests.",
+            ("try", "a higher load.request_rate, or fewer load.num_prompts"),
+        )
     sizes = np.diff(np.append(np.arange(0, count, burst_size), count))
     constant = math.isinf(burstiness)
     gaps = np.ones(len(sizes)) if constant else rng.gamma(shape=burstiness, scale=1.0, size=len(sizes))
-    due_s = _due_s(np.cumsum(gaps * sizes), rate, rate.duration_s(count))
+    cumulated = np.cumsum(gaps * sizes)
+    if not 0 < cumulated[-1] < math.inf:
+        raise ConfigError(
+            f"load.burstiness={burstiness:g} is too extreme: its gaps cannot be drawn.",
+            ("try", "1 for Poisson, 0.1 for bursts, inf for constant gaps"),
+        )
+    due_s = _due_s(cumulated, rate, rate.duration_s(count))
     return tuple(int(ns) for ns in np.repeat(np.rint(due_s * NS_PER_S), sizes))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from thorexp.errors import ConfigError
 from thorexp.measure.arrivals import Ramp, Rate, arrival_offsets_ns, limit_steps
 from thorexp.measure.plan import LoadPlan, PlannedRequest, Stage
-from thorexp.measure.workload import Ask, Conversation
+from thorexp.measure.workload import MOST_REQUESTS, Ask, Conversation, check_size
 
 NS_PER_S = 1_000_000_000
 CLOSED_LOOP = Rate(float("inf"), float("inf"))
@@ -105,6 +105,7 @@ def make_warmup(plan: LoadPlan, *, count: int, token_ids: int, seed: int) -> Loa
     """A closed loop of `count` prompts of random ids below `token_ids`, as long as the plan's first ones."""
     rng = np.random.default_rng([seed, Stream.WARMUP])
     like = [request.ask for request in plan.requests[:count]]
+    check_size(count, count * max(ask.input_len or WARMUP_INPUT_LEN for ask in like), f"load.num_warmups={count}")
     lengths = [like[i % len(like)] for i in range(count)]
     asks = (
         Ask(
@@ -139,6 +140,7 @@ def _check(shape: Shape, *, last: bool) -> None:
         )
     if shape.duration_s is not None and not 0 < shape.duration_s < float("inf"):
         raise ConfigError(f"{key}.duration_s={shape.duration_s} is no time.", ("try", f"{key}.duration_s=60"))
+    _check_size(shape)
     if shape.planned == 0:
         raise ConfigError(
             f"{key}.duration_s={shape.duration_s} is too short for a request.",
@@ -160,6 +162,20 @@ def _check(shape: Shape, *, last: bool) -> None:
             f"{key} has no end that the next stage could begin at.",
             ("where", "load.drain=false"),
             ("try", f"load.drain=true, which waits for its last answer, or {key}.duration_s=60"),
+        )
+
+
+def _check_size(shape: Shape) -> None:
+    """Of what is drawn, be it cut then: when requests are due, and steps of a limit."""
+    key, start, end = shape.key, shape.max_concurrency, shape.max_concurrency_end
+    if shape.duration_s is not None and shape.due_ns is None and not shape.is_closed:
+        where = f"{key}.request_rate={shape.rate.start:g} {key}.duration_s={shape.duration_s:g}"
+        check_size(shape.rate.count(shape.duration_s), 0, where)
+    check_size(shape.count or 0, 0, f"{key}.num_prompts={shape.count}")
+    if start is not None and end is not None and abs(end - start) > MOST_REQUESTS:
+        raise ConfigError(
+            f"{key}.max_concurrency_end={end} is too far from {key}.max_concurrency={start}.",
+            ("try", f"{MOST_REQUESTS:,} at most between them"),
         )
 
 

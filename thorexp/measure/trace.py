@@ -14,12 +14,10 @@ import numpy as np
 
 from thorexp.errors import ConfigError
 from thorexp.measure.strict_json import Place, is_whole, json_lines, json_value
-from thorexp.measure.workload import Ask, Conversation
+from thorexp.measure.workload import LONGEST, Ask, Conversation, check_size
 
 NS_PER_S = 1_000_000_000
 COLUMNS = ("timestamp", "input_length", "output_length")
-# No model reads so many tokens: a length above is a timestamp in the wrong column, which would fill the memory.
-MOST_TOKENS = 10_000_000
 MOST_NS = 2**63 - 1
 # Keeps the draws of blocks apart from all that a seed and one more number are used for.
 BLOCKS = 0xB10C
@@ -67,6 +65,10 @@ class TraceWorkload:
             ("workload.seed", self.seed, 0),
             ("workload.block_len", self.block_len, 1),
         ):
+            if self.block_len > LONGEST:
+                raise ConfigError(
+                    f"workload.block_len={self.block_len} is too large.", ("try", "workload.block_len=512")
+                )
             if value < least:
                 raise ConfigError(f"{key}={value} is too small.", ("try", f"{key}={least} or more"))
         for row in self.trace.rows:
@@ -81,7 +83,9 @@ class TraceWorkload:
     def conversations(self, count: int | None, rng: np.random.Generator) -> tuple[Conversation, ...]:
         """The first `count` requests, absent for all. `rng` draws the prompts of rows without hash ids."""
         blocks: dict[int, tuple[int, ...]] = {}
-        return tuple((Ask(self._prompt(row, blocks, rng), row.output_len),) for row in self._first(count))
+        rows = self._first(count)
+        check_size(len(rows), sum(row.input_len for row in rows), self.trace.where)
+        return tuple((Ask(self._prompt(row, blocks, rng), row.output_len),) for row in rows)
 
     def due_ns(self, count: int | None, time_scale: float) -> tuple[int, ...]:
         """When the first `count` are due, absent for all, in ns after the first; a scale of 2 is half as fast.
@@ -162,8 +166,8 @@ def _timestamp(place: Place, fields: Mapping[str, Any]) -> int | float:
 
 def _length(place: Place, fields: Mapping[str, Any], key: str) -> int:
     length = fields.get(key)
-    if not is_whole(length, least=1) or length > MOST_TOKENS:
-        raise place.refuses(f"{key} is no length.", short(length), f"an integer from 1 to {MOST_TOKENS}")
+    if not is_whole(length, least=1) or length > LONGEST:
+        raise place.refuses(f"{key} is no length.", short(length), f"an integer from 1 to {LONGEST}")
     return length
 
 

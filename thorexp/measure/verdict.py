@@ -19,29 +19,32 @@ WORK_DONE = ("throughput", "goodput", "tokens_per_s", "energy")
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is still believed. Shares are of 1.
-
-    `below_limit`: how far below the limit of the hardware a latency may be read, for clocks above the datasheet's.
-    `cache_hits`: of looked up tokens, beyond what the workload itself repeats. `failed`: of all requests, above which
-    a result is INVALID; below it SUSPECT. `client_lag`: what the client may add to TTFT. `client_cpu`: of a core.
-    `one_read`: of tokens, that came in one read with the token before, or may be stamped late. `server_queue`: of
-    TTFT, spent in the server's own queue. `kv_cache`: of its blocks, in use at the worst moment. `throttled`: of the
-    load. `drift`: between the first half of the requests and the second. `spread`: between repeats,
-    (largest − smallest) / median. `accept`: names of reasons that are known and do not count.
-    """
+    """What is still believed. A number beyond it is kept, and marked."""
 
     below_limit: float
+    """[share] That a latency may be read below the limit of the hardware, for clocks above the datasheet's."""
     cache_hits: float
+    """[share] Of looked up tokens that may be found, beyond what the workload itself repeats."""
     failed: float
+    """[share] Of all requests, above which a result is INVALID; below it SUSPECT."""
     client_lag: float
+    """[share] Of TTFT, that the client may add to it."""
     client_cpu: float
+    """[share] Of the one core that the client has."""
     one_read: float
+    """[share] Of tokens, that came in one read with the token before, or may be stamped late."""
     server_queue: float
+    """[share] Of TTFT, spent in the server's own queue."""
     kv_cache: float
+    """[share] Of its blocks, in use at the worst moment."""
     throttled: float
+    """[share] Of the load, during which the machine slowed itself down."""
     drift: float
+    """[share] Between the first half of the requests and the second."""
     spread: float
+    """[share] Between repeats, (largest − smallest) / median."""
     accept: list[str] = field(default_factory=list)
+    """Names of reasons that are known and do not count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,22 @@ Prompt = tuple[int, ...] | str | tuple[Message, ...]
 
 # Of 2048 tokens on average, one in a thousand lognormal draws is then longer than 150,000: more is a slip.
 MOST_STD_RATIO = 10.0
+# A plan is held in memory, a token in some 40 bytes: more is a slip too, and would take what a server needs.
+MOST_REQUESTS = 1_000_000
+MOST_TOKENS = 200_000_000
+# No model reads so many: a length above is a slip, such as a timestamp in the wrong column of a trace.
+LONGEST = 10_000_000
+
+
+def check_size(requests: float, tokens: float, where: str) -> None:
+    """ConfigError for a load that would fill the memory before it is played. `where`: what makes it so large."""
+    for size, most, what in ((requests, MOST_REQUESTS, "requests"), (tokens, MOST_TOKENS, "tokens of prompts")):
+        if size > most:
+            raise ConfigError(
+                f"A load of {size:.4g} {what} is too large to be planned.",
+                ("where", where),
+                ("try", f"{most:,} {what} at most, or several loads one after the other"),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,7 @@ class RandomWorkload:
             raise ConfigError(
                 "load.num_prompts is missing: random workloads do not end.", ("try", "load.num_prompts=100")
             )
+        self._check_size(count)
         firsts = self._with_prefixes(self._turn(self.input_len, 0, count, rng), rng)
         mean = self.input_len if self.turn_input_len is None else self.turn_input_len
         laters = [self._after_thinking(self._turn(mean, 1, count, rng), rng) for _ in range(self.turns - 1)]
@@ -119,6 +136,9 @@ class RandomWorkload:
     def _turn(self, input_len: int, least: int, count: int, rng: np.random.Generator) -> list[Ask]:
         inputs = self._lengths(input_len, least, count, rng)
         outputs = self._lengths(self.output_len, 1, count, rng)
+        check_size(
+            count, int(inputs.sum(dtype=np.float64)), f"workload.lengths={self.lengths} workload.input_len={input_len}"
+        )
         starts = rng.integers(0, self.token_ids, size=count)
         return [
             Ask(self._run_of_ids(int(start) + index, int(length)), int(output))
@@ -151,18 +171,30 @@ class RandomWorkload:
     def _run_of_ids(self, start: int, length: int) -> tuple[int, ...]:
         return tuple(((start + np.arange(length)) % self.token_ids).tolist())
 
+    def _check_size(self, count: int) -> None:
+        """Before anything is drawn. History is not counted: a later turn is sent without it."""
+        later = self.input_len if self.turn_input_len is None else self.turn_input_len
+        each = self.prefix_len + self.input_len + (self.turns - 1) * later
+        words = {"prefix_len": 0, "num_prefixes": 1, "turns": 1}
+        said = " ".join(f"workload.{key}={value}" for key in words if (value := getattr(self, key)) != words[key])
+        where = f"load.num_prompts={count} workload.input_len={self.input_len} {said}".rstrip()
+        check_size(count * self.turns, count * each, where)
+        check_size(1, self.num_prefixes * self.prefix_len, where)
+
     def _check_counts(self) -> None:
-        for key, value, least in (
-            ("workload.input_len", self.input_len, 1),
-            ("workload.output_len", self.output_len, 1),
-            ("workload.prefix_len", self.prefix_len, 0),
-            ("workload.num_prefixes", self.num_prefixes, 1),
-            ("workload.turns", self.turns, 1),
-            ("workload.turn_input_len", self.turn_input_len, 1),
-            ("model.prompt_token_ids", self.token_ids, 1),
+        for key, value, least, most in (
+            ("workload.input_len", self.input_len, 1, LONGEST),
+            ("workload.output_len", self.output_len, 1, LONGEST),
+            ("workload.prefix_len", self.prefix_len, 0, LONGEST),
+            ("workload.num_prefixes", self.num_prefixes, 1, MOST_REQUESTS),
+            ("workload.turns", self.turns, 1, MOST_REQUESTS),
+            ("workload.turn_input_len", self.turn_input_len, 1, LONGEST),
+            ("model.prompt_token_ids", self.token_ids, 1, 2**31),
         ):
             if value is not None and value < least:
                 raise ConfigError(f"{key}={value} is too small.", ("try", f"{key}={least} or more"))
+            if value is not None and value > most:
+                raise ConfigError(f"{key}={value} is too large.", ("try", f"{key}={most} at most"))
         if self.num_prefixes > 1 and self.prefix_len == 0:
             raise ConfigError(
                 f"workload.num_prefixes={self.num_prefixes} is too many: prefixes of no tokens are all the same.",

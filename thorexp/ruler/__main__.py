@@ -17,6 +17,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from thorexp.own_error import at_edge
 from thorexp.ruler.measure import Error, Figures, Task
 
 HEADING = (
@@ -82,4 +83,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(at_edge(main))

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from thorexp.errors import ConfigError
+from thorexp.errors import ConfigError, MachineError
+from thorexp.whole_file import write_whole
 
 BYTES = 256
 CLASSES = {"qwen3": "Qwen3ForCausalLM", "qwen3_moe": "Qwen3MoeForCausalLM"}
@@ -40,13 +41,13 @@ def write_dummy_model(
         return directory
     directory.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    for name, content in _files(architecture, quantization, prompt_token_ids):
-        (partial / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     try:
+        for name, content in _files(architecture, quantization, prompt_token_ids):
+            write_whole(partial / name, json.dumps(content, ensure_ascii=False).encode())
         partial.rename(directory)
-    except OSError:
-        shutil.rmtree(partial)  # another job was first
-        if not directory.is_dir():
+    except (OSError, MachineError):
+        shutil.rmtree(partial)
+        if not directory.is_dir():  # else another job was first
             raise
     return directory
 

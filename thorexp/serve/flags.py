@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import re
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from thorexp.errors import ConfigError
 from thorexp.serve.guard import die_with_parent
+
+_log = logging.getLogger(__name__)
 
 HELP_TIMEOUT_S = 300
 UNKNOWN = "unknown-"  # begins what stands for a version that was not told
@@ -139,12 +142,15 @@ def _remembered(cache: Path) -> frozenset[str] | None:
 
 
 def write_json(cache: Path, value: object) -> None:
-    """All of it at once, where another process may read."""
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache.parent, prefix=f"{cache.name}.") as partial:
-        written = Path(partial) / cache.name
-        written.write_text(json.dumps(value))
-        written.replace(cache)
+    """All of it at once, where another process may read; where it cannot be kept it is asked for again next time."""
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache.parent, prefix=f"{cache.name}.") as partial:
+            written = Path(partial) / cache.name
+            written.write_text(json.dumps(value))
+            written.replace(cache)
+    except OSError as refused:
+        _log.warning("not remembered for the next time, %s: %s", refused.strerror or refused, cache)
 
 
 def _last_line(text: str) -> str:

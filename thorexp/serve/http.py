@@ -6,11 +6,24 @@ import urllib.request
 from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
 Headers = Mapping[str, str]
 NO_HEADERS: Headers = {}
 
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+class _SameServer(urllib.request.HTTPRedirectHandler):
+    """Goes where a server sends it only as far as that is the same one: a key is for nobody else."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        """Absent for another server: the answer is then what it is, a redirection."""
+        there, here = urlsplit(newurl), urlsplit(req.full_url)
+        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _SameServer)
 
 
 class HttpError(Exception):

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from thorexp.errors import DeathError, LacksMemoryError, StartError
+from thorexp.secret import masked
 from thorexp.serve import docker, guard, memory
 from thorexp.serve.diagnose import Diagnosis, diagnose
 from thorexp.serve.phase import Phase, phase_of, unwatched
@@ -100,7 +101,15 @@ class VllmProcess:
         if self._spec.container is not None:
             docker.make_sure_gone(self._spec.container.client, self._name)
             docker.forget(self._name)
+        self._mask_log()
         self._wait_for_port()
+
+    def _mask_log(self) -> None:
+        """What a server prints of its environment and its arguments; nobody writes there any more."""
+        with contextlib.suppress(OSError):  # a full disk: it is no worse than before
+            text = self.log.read_text(encoding="utf-8", errors="surrogateescape")
+            if (shown := masked(text)) != text:
+                self.log.write_text(shown, encoding="utf-8", errors="surrogateescape")
 
     def _wait_for_guard(self) -> None:
         try:
@@ -137,7 +146,7 @@ class VllmProcess:
         )
 
     def _diagnosis(self, code: int | None) -> Diagnosis:
-        return diagnose(self.log.read_text(encoding="utf-8", errors="replace"), code)
+        return diagnose(masked(self.log.read_text(encoding="utf-8", errors="replace")), code)
 
     def _tail(self) -> str:
         with self.log.open("rb") as printed:

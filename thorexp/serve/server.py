@@ -161,7 +161,7 @@ def endpoint_at(base_url: str, headers: Headers = NO_HEADERS, wanted: str | None
 
 def answer_once(endpoint: Endpoint, api: Api, prompt_len: int, timeout_s: float, headers: Headers = NO_HEADERS) -> None:
     """One prompt of about that many tokens, as the load will be asked; StartError when it is not answered."""
-    url, asked = f"{endpoint.base_url}{PATHS[api]}", {"model": endpoint.served_model, **_first_prompt(api, prompt_len)}
+    url, asked = f"{endpoint.base_url}{PATHS[api]}", {"model": endpoint.served_model, **first_prompt(api, prompt_len)}
     try:
         post_json(url, asked, timeout_s, headers)
     except HttpError as failed:
@@ -175,7 +175,8 @@ def answer_once(endpoint: Endpoint, api: Api, prompt_len: int, timeout_s: float,
         ) from None
 
 
-def _first_prompt(api: Api, prompt_len: int) -> dict[str, Any]:
+def first_prompt(api: Api, prompt_len: int) -> dict[str, Any]:
+    """The fields that ask for four tokens behind a prompt of about that many."""
     numbers = range(10, 10 + prompt_len)
     if api == "chat":
         words = " ".join(map(str, numbers))

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from thorexp.config_sweep import Executor
 from thorexp.errors import RecordError
+from thorexp.rundir import RunDir
+from thorexp.secret import masked, shown_command
 from thorexp.sweep.resume import finished_points
 from thorexp.sweepdir import SWEEP, SweepRecord, read_sweep, sweep_id
 
@@ -25,8 +27,8 @@ log = logging.getLogger(__name__)
 
 
 def command() -> str:
-    """What was typed behind `python -m thorexp`, to be typed again."""
-    return shlex.join(sys.argv[1:])
+    """What was typed behind `python -m thorexp`, to be typed again, its secrets too."""
+    return shown_command(shlex.join(sys.argv[1:]))
 
 
 def directories_for(configured: Path, points: Set[str], command: str, by: Executor = Executor.local) -> Iterator[Path]:
@@ -96,6 +98,14 @@ def unless_begun(made: Path) -> Iterator[None]:
         raise
 
 
+def show_no_secret(made: Path) -> None:
+    """In the file that Hydra has put into the directory of a sweep, with all that was typed."""
+    with suppress(FileNotFoundError):  # another sweeper has put none there
+        text = (made / MULTIRUN).read_text(encoding="utf-8")
+        if (shown := masked(text)) != text:
+            RunDir(made).write_text(MULTIRUN, shown)
+
+
 def forget(made: Path) -> None:
     """Take away a directory that Hydra made, if nothing is in it but the file that it puts into a sweep's.
 
@@ -110,7 +120,7 @@ def forget(made: Path) -> None:
 
 def _continues(sweep: SweepRecord, points: Set[str], command: str) -> bool:
     theirs = set(sweep.points)
-    return bool(points & theirs) and (theirs <= points or points <= theirs or sweep.command == command)
+    return bool(points & theirs) and (theirs <= points or points <= theirs or shown_command(sweep.command) == command)
 
 
 def _sweeps_beside(configured: Path) -> Iterator[SweepRecord]:

@@ -17,6 +17,7 @@ from thorexp.results.images import images
 from thorexp.results.markdown import markdown
 from thorexp.results.summary import Point, Row, origins, rows
 from thorexp.rundir import RunDir
+from thorexp.secret import HIDDEN, shown_command
 from thorexp.sweepdir import SweepRecord
 
 SUMMARY_TXT = "summary.txt"
@@ -60,7 +61,8 @@ def _keep(directory: Path, what: str, made: Callable[[], Mapping[str, str | byte
     """Files by their names; what cannot be made is missing, which does not fail the sweep."""
     try:
         for name, content in made().items():
-            RunDir(directory).write_bytes(name, content.encode() if isinstance(content, str) else content)
+            run_dir = RunDir(directory)
+            run_dir.write_text(name, content) if isinstance(content, str) else run_dir.write_bytes(name, content)
     except (ThorexpError, OSError, ValueError, MemoryError) as failed:
         words = str(failed) or type(failed).__name__
         log.error("%s of the sweep could not be written; the same command again tries it again: %s", what, words)
@@ -72,7 +74,8 @@ def how_to_go_on(record: SweepRecord) -> str:
     if any(word.startswith("sweep.resume=") for word in words):
         words = [word for word in words if not word.startswith(("sweep.resume=", "hydra.sweep.dir="))]
         words.append(f"hydra.sweep.dir={record.directory}")
-    return f"python -m thorexp {shlex.join(words)}"
+    command = f"python -m thorexp {shown_command(shlex.join(words))}"
+    return f"{command}   (with your secret in place of {HIDDEN})" if HIDDEN in command else command
 
 
 def _where_to_look(uri: str) -> str:
@@ -87,8 +90,8 @@ def track_sweep(record: SweepRecord, to: TrackingConfig) -> None:
     if to.enabled:
         store = tracking.Store.of(to)
         try:
+            tracking.track_sweep(record, store)  # first: what it says of a store that is down names the replay
             tracking.close_abandoned(store)
-            tracking.track_sweep(record, store)
             print(_where_to_look(to.uri), flush=True)
         except TrackingError as failed:
             log.error("%s", failed)

@@ -30,7 +30,9 @@ from thorexp.config_sweep import Executor, SweepConfig
 from thorexp.errors import ConfigError, RecordError, ThorexpError, TrackingError
 from thorexp.execution import means, tracked
 from thorexp.job import Place
+from thorexp.own_error import told
 from thorexp.prepare import PreparedJob, prepare
+from thorexp.printed import print_no_secret
 from thorexp.rundir import RECORD, Record, RunDir
 from thorexp.session import SHOWN, leave_board, prepare_board, take_board
 from thorexp.sweep.cooldown import cool_down
@@ -92,7 +94,7 @@ def _answer(asked: AskedJob, tree: DictConfig, sweep: str, kept: Path) -> JobEnd
 def _told(asked: AskedJob, done: JobReturn) -> JobEnded:
     if done.status is JobStatus.COMPLETED and isinstance(done.return_value, JobEnded):
         return done.return_value
-    return JobEnded(asked.point, str(done._return_value) or repr(done._return_value), None)
+    return JobEnded(asked.point, str(told(done._return_value)), None)
 
 
 def _do(asked: AskedJob, tree: DictConfig, sweep: str) -> JobEnded:
@@ -164,6 +166,7 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 
 def _run() -> int:
+    print_no_secret()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -175,7 +175,14 @@ def speedup_of(config: JobConfig) -> float:
 def _subdir(tree: DictConfig) -> str:
     HydraConfig.instance().set_config(tree)  # for `${hydra:…}`, should that stand in it; it also seals the node
     OmegaConf.set_readonly(tree.hydra, False)
-    return str(tree.hydra.sweep.subdir)
+    subdir, directory = str(tree.hydra.sweep.subdir), Path(str(tree.hydra.sweep.dir)).resolve()
+    if directory not in (directory / subdir).resolve().parents:
+        raise ConfigError(
+            "A job would be kept outside of its sweep.",
+            ("where", f"hydra.sweep.subdir={subdir}, of hydra.sweep.dir={directory}"),
+            ("try", "hydra.sweep.subdir='${hydra.job.id}', and another hydra.sweep.dir"),
+        )
+    return subdir
 
 
 def refusal(job: PreparedJob, needs: Capacity) -> ConfigError | None:

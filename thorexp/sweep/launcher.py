@@ -17,7 +17,8 @@ from omegaconf import DictConfig, open_dict
 from thorexp import tracking
 from thorexp.config import TrackingConfig
 from thorexp.config_sweep import Executor
-from thorexp.errors import ThorexpError
+from thorexp.errors import ConfigError, ThorexpError
+from thorexp.own_error import told
 from thorexp.progress import SweepState
 from thorexp.results.beside import baseline_rows
 from thorexp.results.summary import Point, Row
@@ -26,7 +27,16 @@ from thorexp.secret import shown_word
 from thorexp.session import SHOWN, take_board
 from thorexp.sweep.boards import Boards, Played, boards_for, name_of_its_own
 from thorexp.sweep.cooldown import cool_down
-from thorexp.sweep.directory import begin, command, directories_for, forget, fresh_directories, hold, unless_begun
+from thorexp.sweep.directory import (
+    begin,
+    command,
+    directories_for,
+    forget,
+    fresh_directories,
+    hold,
+    show_no_secret,
+    unless_begun,
+)
 from thorexp.sweep.ending import how_to_go_on, keep_sweep, track_sweep
 from thorexp.sweep.estimate import History, history, sweep_time
 from thorexp.sweep.jobs import ComposedJob, check_apart, with_repeats
@@ -66,7 +76,9 @@ class SweepLauncher(Launcher):
 
         A failed one leaves the others running. A point that was asked for twice has one result.
         """
-        asked = [self.compose(words, initial_job_idx + i) for i, words in enumerate(job_overrides)]
+        asked = [
+            self._composed(words, initial_job_idx + i, len(job_overrides)) for i, words in enumerate(job_overrides)
+        ]
         plan, done = self._take(asked)
         if plan is not None:
             print(plan.text(), flush=True)
@@ -77,8 +89,20 @@ class SweepLauncher(Launcher):
     def compose(self, overrides: Sequence[str], number: int) -> tuple[ComposedJob, ...]:
         """One point with its repeats; ConfigError for what no server could make right."""
         with unless_begun(self._configured):
+            show_no_secret(self._configured)
             tree = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             return with_repeats(tree, number, overrides)
+
+    def _composed(self, overrides: Sequence[str], number: int, points: int) -> tuple[ComposedJob, ...]:
+        """What is refused of one of several is said to be of that."""
+        try:
+            return self.compose(overrides, number)
+        except ConfigError as refused:
+            if points == 1:
+                raise
+            facts = [(fact.label, fact.text) for fact in refused.facts]
+            point = f"#{number} {' '.join(map(shown_word, overrides))}"
+            raise type(refused)(refused.headline, *facts, ("point", point)) from None
 
     def probe(self, repeats: tuple[ComposedJob, ...]) -> tuple[Point, ...]:
         """One point of a search: jobs of the sweep like any other, without a plan or a table of their own. `conclude`
@@ -254,6 +278,7 @@ class SweepLauncher(Launcher):
         )
         self._log_as_sweep()
         if result.status is JobStatus.FAILED:
+            result.return_value = told(result._return_value)
             log.error("#%d failed: %s", job.number, headline(result))
         return result
 

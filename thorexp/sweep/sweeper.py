@@ -1,13 +1,20 @@
 """Hydra's own sweeper, which leaves it to our launcher to find out what cannot be composed, or is to be searched."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, RangeSweep
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from thorexp.errors import ConfigError
 from thorexp.sweep.launcher import SweepLauncher
 from thorexp.sweep.slo_launcher import SearchLauncher
+
+MOST_POINTS = 100_000
 
 
 class UncheckedSweeper(BasicSweeper):
@@ -19,7 +26,34 @@ class UncheckedSweeper(BasicSweeper):
         if isinstance(self.launcher, SweepLauncher):
             self.launcher = SearchLauncher(self.launcher)
 
+    def sweep(self, arguments: list[str]) -> Any:
+        """ConfigError for more points than anybody waits for, before they are written down one by one."""
+        assert self.hydra_context is not None
+        count = 1.0
+        for override in OverridesParser.create(config_loader=self.hydra_context.config_loader).parse_overrides(
+            arguments
+        ):
+            count *= _values(override)
+            if count > MOST_POINTS:
+                facts = (
+                    ("where", str(override.input_line)),
+                    ("try", f"{MOST_POINTS:,} at most, or hydra/sweeper=optuna"),
+                )
+                raise ConfigError("A sweep has too many points.", *facts)
+        return super().sweep(arguments)
+
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Beside another launcher as Hydra does."""
         if not isinstance(self.launcher, SearchLauncher):
             super().validate_batch_is_legal(batch)
+
+
+def _values(override: Override) -> float:
+    """How many points it makes of one."""
+    if override.is_range_sweep():
+        of = override.value()
+        assert isinstance(of, RangeSweep)
+        if of.start is None or of.stop is None or not of.step:
+            return 1
+        return max(1, math.ceil((of.stop - of.start) / of.step))
+    return sum(1 for _ in override.sweep_iterator()) if override.is_choice_sweep() else 1

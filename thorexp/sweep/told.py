@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from thorexp.errors import ThorexpError
+from thorexp.errors import InternalError, ThorexpError
 from thorexp.sweep.jobs import ComposedJob
 
 
@@ -20,7 +20,10 @@ def of_repeats(repeats: Sequence[JobReturn]) -> JobReturn:
     failed = next((result for result in repeats if result.status is JobStatus.FAILED), None)
     if failed is None:
         return repeats[0]
-    return replace(failed, _return_value=ThorexpError(headline(failed), ("more", "below the table")))
+    kind = InternalError if isinstance(failed._return_value, InternalError) else ThorexpError
+    error = kind(headline(failed), ("more", "below the table"))
+    error.__cause__ = failed._return_value
+    return replace(failed, _return_value=error)
 
 
 def headline(failed: JobReturn) -> str:

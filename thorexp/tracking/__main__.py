@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from thorexp.errors import RecordError, ThorexpError
-from thorexp.rundir import CONFIG, RunDir, find_run_dirs
+from thorexp.own_error import at_edge
+from thorexp.rundir import CONFIG, RunDir, check_whole, find_run_dirs
 from thorexp.sweepdir import SWEEP, read_sweep
 from thorexp.tracking.store import Store, put
 from thorexp.tracking.view import View, view_of_job, view_of_sweep
@@ -36,8 +37,13 @@ def _found(roots: Sequence[Path]) -> Iterator[tuple[Path, Callable[[], View], Ru
     """
     for root in roots:
         found = find_run_dirs(root) or (RunDir(root),)
-        yield from ((run_dir.path, partial(view_of_job, run_dir), run_dir) for run_dir in found)
+        yield from ((run_dir.path, partial(_view_of_job, run_dir), run_dir) for run_dir in found)
         yield from ((path.parent, partial(_view_of_sweep, path.parent), found[0]) for path in sorted(root.rglob(SWEEP)))
+
+
+def _view_of_job(run_dir: RunDir) -> View:
+    check_whole(run_dir)
+    return view_of_job(run_dir)
 
 
 def _view_of_sweep(root: Path) -> View:
@@ -71,4 +77,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(at_edge(main))

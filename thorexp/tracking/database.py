@@ -1,15 +1,20 @@
 """The file of an SQLite store: made whole or not at all, and written to by one at a time."""
 
 import fcntl
+import logging
 import re
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import IO
 
 from thorexp.errors import TrackingError
 from thorexp.secret import masked
+
+_log = logging.getLogger(__name__)
 
 _DATABASE_SERVER = re.compile(r"(postgres(ql)?|mysql|mssql)(\+\w+)?:")
 
@@ -52,7 +57,7 @@ def alone(database: Path | None) -> Iterator[None]:
         return
     database.parent.mkdir(parents=True, exist_ok=True)
     with database.with_name(f"{database.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _hold(lock, database)
         if not database.exists():
             _create(database)
         with closing(sqlite3.connect(database, timeout=20)) as connection:
@@ -60,15 +65,27 @@ def alone(database: Path | None) -> Iterator[None]:
         yield
 
 
+def _hold(lock: IO[str], database: Path) -> None:
+    """Wait for whoever has it, and say so: one that was stopped would be waited for in silence."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _log.info("waiting for another process that writes to %s; `fuser %s` names it", database, lock.name)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def _create(database: Path) -> None:
     """All of its tables or no file: MLflow cannot go on with a migration that was killed half way."""
     from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    workshop = database.with_name(f".{database.name}.partial")
-    shutil.rmtree(workshop, ignore_errors=True)
-    workshop.mkdir()
-    made = SqlAlchemyStore(f"sqlite:///{workshop / database.name}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)  # type: ignore[no-untyped-call]  # MLflow's
-    made.engine.dispose()
-    (workshop / database.name).replace(database)
-    workshop.rmdir()
+    prefix = f".{database.name}.partial"
+    for left in database.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    workshop = Path(tempfile.mkdtemp(prefix=prefix, dir=database.parent))  # a new one: MLflow keeps what it has opened
+    try:
+        made = SqlAlchemyStore(f"sqlite:///{workshop / database.name}", DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH)  # type: ignore[no-untyped-call]  # MLflow's
+        made.engine.dispose()
+        (workshop / database.name).replace(database)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)

@@ -66,17 +66,19 @@ def warm_up() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry; what comes of them is told as ours
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a traceback, of what is told as ours too
     import_module("alembic.command")
     import_module("mlflow.store.tracking.sqlalchemy_store")
 
 
 def open_store(store: Store) -> None:
-    """Import MLflow and make the tables of a new SQLite store, which takes seconds; TrackingError when it cannot be."""
+    """Import MLflow, make the tables of a new SQLite store, which takes seconds, and ask it once; TrackingError when it
+    cannot be.
+    """
     with failing_as_ours("MLflow's store cannot be opened. Records are kept all the same.", store.uri, REACHABLE):
         warm_up()
-        if database_of(store.uri) is not None:
-            with _opened(store) as client:
-                client.get_experiment_by_name(store.experiment)
+        with _opened(store) as client:
+            client.get_experiment_by_name(store.experiment)
 
 
 def put(view: View, store: Store) -> Tracked:

@@ -18,6 +18,7 @@ from thorexp.rundir import (
     RESULT,
     Record,
     RunDir,
+    damaged,
 )
 from thorexp.secret import is_secret, masked, shown_command
 from thorexp.sweepdir import SweepRecord
@@ -66,6 +67,13 @@ class View:
 
 def view_of_job(run_dir: RunDir) -> View:
     """All of one run directory, which may lack any file but the record; RecordError when one is damaged."""
+    try:
+        return _view_of_job(run_dir)
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as broken:
+        raise damaged(run_dir.path, repr(broken)) from None
+
+
+def _view_of_job(run_dir: RunDir) -> View:
     record = run_dir.record()
     config = run_dir.config() if run_dir.has(CONFIG) else {}
     engine_args, result, machine, plan = (_json(run_dir, name) for name in (ENGINE_ARGS, RESULT, MACHINE, PLAN))

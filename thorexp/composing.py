@@ -1,0 +1,81 @@
+"""What comes of Hydra while it composes, be it no error of its own, and of which word or file."""
+
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
+
+from thorexp.errors import ConfigError
+
+ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
+# Of Hydra 1.3: where it composes a job, or the words of a sweep.
+PLACES = (
+    "hydra._internal.config_loader_impl",
+    "hydra._internal.defaults_list",
+    "hydra._internal.core_plugins.basic_sweeper",
+    "hydra.core.override_parser.overrides_parser",
+)
+
+
+def is_of_composing(wrong: BaseException) -> bool:
+    """Whether it was raised for what somebody typed or wrote into a file. Hydra passes on what a parser of YAML raises,
+    and has some of Python's own for words that it does not take.
+    """
+    if isinstance(wrong, ERRORS):
+        return True
+    modules = [str(frame.f_globals.get("__name__")) for frame in _frames(wrong)]
+    places = [module in PLACES for module in modules]
+    if not any(places):
+        return False
+    after = modules[len(places) - places[::-1].index(True) :]
+    return not any(module.split(".")[0] == "thorexp" for module in after)
+
+
+def refusal_of(wrong: BaseException) -> ConfigError:
+    """One that is no error of Hydra's own, with the word or the file that it is of."""
+    where = word_of(wrong) or file_of(wrong)
+    facts = () if where is None else (("where", where),)
+    if isinstance(wrong, RecursionError):
+        return ConfigError("A word or a file of the config is nested too deep.", *facts)
+    if isinstance(wrong, yaml.YAMLError):
+        return ConfigError("A file of the config is no YAML.", *facts, ("says", str(wrong)))
+    if isinstance(wrong, UnicodeError):
+        return ConfigError("A file of the config is not UTF-8.", *facts, ("says", str(wrong)))
+    says = ("says", str(wrong) or type(wrong).__name__)
+    if where is not None and "must be a string" in str(wrong):
+        key = where.lstrip("+~").partition("=")[0]
+        return ConfigError(f"{where} chooses nothing.", says, ("try", f"{key}=NAME, of `python -m thorexp --help`"))
+    return ConfigError("The config cannot be composed.", *facts, says)
+
+
+def word_of(wrong: BaseException) -> str | None:
+    """The override that Hydra was at; absent where it was at none."""
+    if isinstance(wrong, OverrideParseException):
+        return str(wrong.override)
+    found = (_local(frame, "override") for frame in reversed(list(_frames(wrong))))
+    return next((str(each.input_line) for each in found if isinstance(each, Override) and each.input_line), None)
+
+
+def file_of(wrong: BaseException) -> str | None:
+    """The file that Hydra read; absent where it read none."""
+    found = (_local(frame, "full_path") for frame in reversed(list(_frames(wrong))))
+    return next((each for each in found if isinstance(each, str)), None)
+
+
+def _frames(wrong: BaseException) -> Iterator[FrameType]:
+    """Of all that it was raised from, the outermost first."""
+    error: BaseException | None = wrong
+    while error is not None:
+        trace = error.__traceback__
+        while trace is not None:
+            yield trace.tb_frame
+            trace = trace.tb_next
+        error = error.__cause__ or error.__context__
+
+
+def _local(frame: FrameType, name: str) -> Any:
+    return frame.f_locals.get(name)

@@ -1,0 +1,29 @@
+"""A file that is written whole or not at all."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from thorexp.refused import is_refusal, refusal
+
+
+def write_whole(target: Path, content: bytes) -> Path:
+    """Put it in place, with the directories above it, or leave what was there; MachineError where it cannot be.
+
+    What was written by half is taken away: on a full disk it would be in the way of all that follows.
+    """
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except OSError as wrong:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        if not is_refusal(wrong):
+            raise
+        raise refusal(wrong, target, len(content)) from wrong
+    return target
