@@ -180,6 +180,8 @@ class _Server:
 
     def arrive(self, serving: _Serving) -> None:
         self.served.append(serving)
+        if self.together.is_set():
+            return  # for good: nobody counts the many that follow
         if sum(each.ended_ns is None for each in self.served) >= self.settings.together:
             self.together.set()
 

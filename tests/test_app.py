@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.small_things import imported
 from tests.command_line import thorexp
 
 REFUSED = ("server.port=70000",)
@@ -36,3 +37,9 @@ def test_the_help_names_what_is_no_group(tmp_path: Path) -> None:
     said = thorexp(tmp_path, "--help").out
     keys = ("dry_run=true", "predict=true", "rehearse=true", "sweep.executor=ray", "hardware.prepare.power_mode=")
     assert [] == [word for word in (*keys, "hydra/sweeper=optuna") if word not in said]
+
+
+@pytest.mark.parametrize("words", [("--help",), ("modle=tiny_qwen3",), ("model=tiny_qwen",)], ids=" ".join)
+def test_what_is_only_asked_imports_nothing_heavy(words: tuple[str, ...], tmp_path: Path) -> None:
+    """One waits at a prompt for it; how long is the benchmark's to say."""
+    assert [] == imported(words, str(tmp_path))

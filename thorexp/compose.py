@@ -153,7 +153,7 @@ def explain(wrong: Exception) -> ConfigError:
     if isinstance(wrong, OmegaConfBaseException):
         return _refusal(wrong)
     if not isinstance(wrong, ERRORS):
-        return refusal_of(wrong)
+        return _no_item(wrong) or refusal_of(wrong)
     headline, *rest = str(wrong).strip().splitlines() or [type(wrong).__name__]
     key = headline.split("'")[1] if headline.count("'") > 1 else None
     if key is not None and headline.startswith(("Could not override", "Could not delete")):
@@ -164,6 +164,16 @@ def explain(wrong: Exception) -> ConfigError:
         return ConfigError(f"{word} cannot be read.", *(("says", line) for line in (headline, *says) if line != "^"))
     where = () if word is None or word in headline else (("where", word),)
     return ConfigError(headline, *where, *(("says", line) for line in says))
+
+
+def _no_item(wrong: Exception) -> ConfigError | None:
+    """Hydra counts in a list, and has only Python's word for a name there."""
+    key = (word_of(wrong) or "").lstrip("+~").partition("=")[0]
+    parent, _, name = key.rpartition(".")
+    if not isinstance(wrong, ValueError) or parent not in keys():
+        return None
+    said = f"{parent} is a list, whose items have numbers"
+    return ConfigError(f"There is no key {key}.", ("says", said), ("try", f"{parent}.0.{name}, or {parent}=[…]"))
 
 
 def _no_key(key: str) -> ConfigError:

@@ -10,6 +10,7 @@ from hydra.errors import ConfigCompositionException, HydraException, OverridePar
 from omegaconf.errors import OmegaConfBaseException
 
 from thorexp.errors import ConfigError
+from thorexp.refused import is_refusal
 
 ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
 # Of Hydra 1.3: where it composes a job, or the words of a sweep.
@@ -23,8 +24,10 @@ PLACES = (
 
 def is_of_composing(wrong: BaseException) -> bool:
     """Whether it was raised for what somebody typed or wrote into a file. Hydra passes on what a parser of YAML raises,
-    and has some of Python's own for words that it does not take.
+    and has some of Python's own for words that it does not take. Not for what the machine refuses: it is nobody's word.
     """
+    if is_refusal(wrong):
+        return False
     if isinstance(wrong, ERRORS):
         return True
     modules = [str(frame.f_globals.get("__name__")) for frame in _frames(wrong)]

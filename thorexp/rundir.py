@@ -6,7 +6,7 @@ interrupted.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -109,9 +109,9 @@ class RunDir:
         return self.write_text(name, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
     def write_jsonl(self, name: str, values: Iterable[object]) -> Path:
-        """One compact JSON value a line."""
+        """One compact JSON value a line, never all of them in memory; else as `write_text`."""
         lines = (json.dumps(value, separators=(",", ":"), allow_nan=False) for value in values)
-        return self.write_text(name, "".join(line + "\n" for line in lines))
+        return write_whole(self.path / name, (f"{known().hidden(line)}\n".encode() for line in lines))
 
     def complete(self, record: Record) -> None:
         """Write the last file. Nothing is written into the directory after it."""
@@ -161,10 +161,19 @@ class RunDir:
 
     def requests(self) -> tuple[RequestRecord, ...]:
         """What was sent, as it was recorded; none of an imported result. RecordError when a line is damaged."""
+        return tuple(self.each_request())
+
+    def each_request(self) -> Iterator[RequestRecord]:
+        """As `requests`, one after the other."""
         if not self.has(REQUESTS):
-            return ()
-        lines = enumerate(self.read_text(REQUESTS).splitlines(), start=1)
-        return tuple(_request(line, f"{self.path / REQUESTS}:{number}") for number, line in lines)
+            return
+        path = self.path / REQUESTS
+        try:
+            with path.open(encoding="utf-8", errors="replace") as lines:
+                for number, line in enumerate(lines, start=1):
+                    yield _request(line, path, number)
+        except OSError as refused:
+            raise damaged(path, refused.strerror or str(refused)) from None
 
     def telemetry(self) -> Telemetry:
         """What was sampled; nothing where there is no file. RecordError when a row is damaged."""
@@ -204,7 +213,7 @@ class RunDir:
             ) from None
 
 
-def _request(line: str, where: str) -> RequestRecord:
+def _request(line: str, path: Path, number: int) -> RequestRecord:
     try:
         values = json.loads(line)
         chunks = values.get("chunk_tokens")
@@ -212,7 +221,7 @@ def _request(line: str, where: str) -> RequestRecord:
         check_fields(RequestRecord, values)
         return RequestRecord(**values | tuples)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as broken:
-        raise damaged(where, repr(broken)) from None
+        raise damaged(f"{path}:{number}", repr(broken)) from None
 
 
 def damaged(path: Path | str, evidence: str) -> RecordError:
@@ -236,7 +245,7 @@ def check_whole(run_dir: RunDir) -> None:
     completed = run_dir.read_mapping(RESULT).get("completed")
     if record.tags.get("origin") == "imported" or not isinstance(completed, int):
         return
-    answered = sum(request.ok for request in run_dir.requests())
+    answered = sum(request.ok for request in run_dir.each_request())
     if answered < completed:
         raise damaged(run_dir.path / REQUESTS, f"{answered} requests that were answered, {RESULT} counts {completed}")
 

@@ -17,7 +17,7 @@ from tests.command_line import Ran, environment
 
 ROOT = Path(__file__).parents[2]
 IMPORTED = (  # but for what is run itself
-    "thorexp.app",
+    "thorexp.task",
     "thorexp.compare.matching",
     "thorexp.compare.web",
     "thorexp.published",

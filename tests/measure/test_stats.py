@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from thorexp.measure.stats import (
     agreement,
     distribution,
     frontier,
+    percentile,
     percentile_word,
     supports,
     t_95,
@@ -35,6 +37,12 @@ def test_an_empty_sample_has_no_distribution() -> None:
 def test_a_sample_of_one_is_that_one() -> None:
     """One value is its own mean, median and percentile, and does not vary."""
     assert Distribution(1, 7.0, 7.0, 0.0, ((1.0, 7.0), (99.0, 7.0))) == of([7.0], 1.0, 99.0)
+
+
+@given(st.lists(st.integers(0, 10**15), min_size=1, max_size=300), st.floats(0, 100))
+def test_the_percentile_of_a_few_values_is_numpys(sample: list[int], p: float) -> None:
+    """To the last bit."""
+    assert float(np.percentile(sample, p)) == percentile(sample, p)
 
 
 def test_the_mean_weighs_every_value_alike() -> None:

@@ -6,20 +6,19 @@ there is neither TTFT nor TPOT nor ITL: its arrival says when the last token was
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from thorexp.measure.records import RequestRecord, RunRecord
-from thorexp.measure.stats import Distribution, distribution
+from thorexp.measure.stamps import Nanoseconds, gaps_ms, late_share, mean_lateness_ms, most_in_a_second, stamps_ns
+from thorexp.measure.stats import Distribution, distribution, percentile
 
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 ERROR_CHARS = 200
-HELD_SLACK_NS = 2_000_000  # after a loop goes on, until all that came meanwhile is read
 WORST = 100.0  # the percentile that is the largest value
 
 
@@ -116,7 +115,7 @@ def itl_ns(record: RequestRecord) -> tuple[int, ...]:
 def itl_p99_ns(record: RequestRecord) -> float | None:
     """P99, linearly interpolated, of the request's own gaps; absent without one."""
     gaps = itl_ns(record)
-    return float(np.percentile(gaps, 99)) if gaps else None
+    return percentile(gaps, 99) if gaps else None
 
 
 def scheduled_ttft_ns(record: RequestRecord) -> int | None:
@@ -154,14 +153,19 @@ def is_good(record: RequestRecord, slo: Slo) -> bool:
     A request of one token has a TPOT of 0 here, as in vLLM, and so an ITL. An answer that was not streamed keeps
     no limit but that of E2EL: nothing shows that it did.
     """
-    nothing_later = 0.0 if record.streamed else None
-    limits = (
-        (ttft_ns(record), slo.ttft_ms),
-        (tpot_ns(record) or nothing_later, slo.tpot_ms),
-        (itl_p99_ns(record) or nothing_later, slo.itl_p99_ms),
-        (e2el_ns(record), slo.e2el_ms),
+    instead = 0.0 if record.streamed else None
+    limits: tuple[tuple[float | None, Callable[[RequestRecord], float | None], float | None], ...] = (
+        (slo.ttft_ms, ttft_ns, None),
+        (slo.e2el_ms, e2el_ns, None),
+        (slo.tpot_ms, tpot_ns, instead),
+        (slo.itl_p99_ms, itl_p99_ns, instead),
     )
-    return all(limit is None or (value is not None and value / NS_PER_MS <= limit) for value, limit in limits)
+    return all(limit is None or _keeps(value_of(record), instead, limit) for limit, value_of, instead in limits)
+
+
+def _keeps(value_ns: float | None, instead_ns: float | None, limit_ms: float) -> bool:
+    value = instead_ns if value_ns is None else value_ns
+    return value is not None and value / NS_PER_MS <= limit_ms
 
 
 def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary:
@@ -174,9 +178,13 @@ def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary
     inputs = sum(said) if len(said) == len(good) else None
     outputs = sum(output_tokens(record) for record in good)
 
-    gaps = [gap for record in good for gap in itl_ns(record)]
+    stamps = stamps_ns(streamed)
+    peak_chunks, late = peak_output_chunks_per_s(streamed, stamps), late_share(run, stamps)
+    del stamps  # 100 MB of 100,000 requests, before their gaps take as much
+    firsts = np.array([record.token_ns[0] for record in streamed], dtype=np.int64)
+    gaps = gaps_ms(streamed)
 
-    def in_ms(values: Sequence[float | int | None]) -> Distribution | None:
+    def in_ms(values: Iterable[float | int | None]) -> Distribution | None:
         return distribution([value / NS_PER_MS for value in values if value is not None], percentiles)
 
     return Summary(
@@ -193,50 +201,24 @@ def summarize(run: RunRecord, percentiles: Sequence[float], slo: Slo) -> Summary
         goodput_fraction=None if kept is None or not run.requests else kept / len(run.requests),
         output_throughput=outputs / duration_s,
         total_token_throughput=None if inputs is None else (inputs + outputs) / duration_s,
-        max_output_tokens_per_s=peak_output_chunks_per_s(streamed),
+        max_output_tokens_per_s=peak_chunks,
         max_concurrent_requests=peak_concurrent_requests(good),
         tokens_per_chunk=tokens_per_chunk(streamed),
-        one_read_share=gaps.count(0) / len(gaps) if gaps else None,
-        ttft_ms=in_ms([ttft_ns(record) for record in good]),
-        tpot_ms=in_ms([tpot_ns(record) for record in good]),
-        itl_ms=in_ms(gaps),
-        e2el_ms=in_ms([e2el_ns(record) for record in good]),
-        client_queue_time_ms=in_ms([client_queue_ns(record) for record in good]),
-        e2el_including_client_queue_ms=in_ms([queued_e2el_ns(record) for record in good]),
-        ttft_from_schedule_ms=in_ms([scheduled_ttft_ns(record) for record in good]),
-        e2el_from_schedule_ms=in_ms([scheduled_e2el_ns(record) for record in good]),
-        schedule_lag_ms=in_ms([schedule_lag_ns(record) for record in run.requests]),
+        one_read_share=float(np.mean(gaps == 0)) if len(gaps) else None,
+        ttft_ms=in_ms(ttft_ns(record) for record in good),
+        tpot_ms=in_ms(tpot_ns(record) for record in good),
+        itl_ms=distribution(gaps, percentiles),
+        e2el_ms=in_ms(e2el_ns(record) for record in good),
+        client_queue_time_ms=in_ms(client_queue_ns(record) for record in good),
+        e2el_including_client_queue_ms=in_ms(queued_e2el_ns(record) for record in good),
+        ttft_from_schedule_ms=in_ms(scheduled_ttft_ns(record) for record in good),
+        e2el_from_schedule_ms=in_ms(scheduled_e2el_ns(record) for record in good),
+        schedule_lag_ms=in_ms(schedule_lag_ns(record) for record in run.requests),
         client_cpu_share=run.cpu_share,
         loop_lag_ms=distribution([lag / NS_PER_MS for lag in run.loop_lag_ns], (WORST,)),
-        first_token_lateness_ms=first_token_lateness_ms(run, streamed),
-        late_share=late_share(run, streamed),
+        first_token_lateness_ms=mean_lateness_ms(run, firsts),
+        late_share=late,
     )
-
-
-def first_token_lateness_ms(run: RunRecord, streamed: Sequence[RequestRecord]) -> float | None:
-    """The mean of how late first tokens may be stamped; absent without one, and where nobody asked the loop."""
-    late_ns = _lateness_ns(run, [record.token_ns[0] for record in streamed])
-    return None if late_ns is None else float(late_ns.mean()) / NS_PER_MS
-
-
-def late_share(run: RunRecord, streamed: Sequence[RequestRecord]) -> float | None:
-    """Of all tokens, those that may be stamped late; absent without one, and where nobody asked the loop."""
-    late_ns = _lateness_ns(run, [ns for record in streamed for ns in record.token_ns])
-    return None if late_ns is None else float((late_ns > 0).mean())
-
-
-def _lateness_ns(run: RunRecord, stamps_ns: Sequence[int]) -> NDArray[np.int64] | None:
-    """Of each stamp: one that was taken when the loop had been held up may be late since it was, any other is not."""
-    if not run.loop_lag_ns or not stamps_ns:
-        return None
-    stamps = np.array(stamps_ns, dtype=np.int64)
-    if not run.held_ns:
-        return np.zeros_like(stamps)
-    held = np.array(run.held_ns, dtype=np.int64)
-    last = np.searchsorted(held[:, 0], stamps, side="right") - 1
-    begin, end = held[last, 0], held[last, 1]
-    is_late = (last >= 0) & (stamps <= end + HELD_SLACK_NS)
-    return np.where(is_late, np.minimum(stamps, end) - begin, 0)
 
 
 def most_common_errors(run: RunRecord) -> tuple[str, ...]:
@@ -257,13 +239,10 @@ def tokens_per_chunk(streamed: Sequence[RequestRecord]) -> float | None:
     return sum(output_tokens(record) for record in counted) / chunks if chunks else None
 
 
-def peak_output_chunks_per_s(streamed: Sequence[RequestRecord]) -> float | None:
+def peak_output_chunks_per_s(streamed: Sequence[RequestRecord], stamps: Nanoseconds) -> float | None:
     """The most token chunks in any second, in whole seconds from the first send; absent without a success."""
     start = _first_sent_ns(streamed)
-    if start is None:
-        return None
-    seconds = [(ns - start) // NS_PER_S for record in streamed for ns in record.token_ns]
-    return float(np.bincount(seconds).max())
+    return None if start is None else float(most_in_a_second(stamps, start))
 
 
 def peak_concurrent_requests(good: Sequence[RequestRecord]) -> int | None:

@@ -3,11 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -21,15 +18,6 @@ from thorexp.sweep.optuna_search import search
 from thorexp.sweep.sampler import distributions
 from thorexp.sweep.search_space import Space, space_of
 from thorexp.sweep.study import KeptStudy, put_aside, study_directory, take_study
-
-
-class NoOtherOptuna(SearchPathPlugin):
-    """Where hydra-optuna-sweeper is installed its `hydra/sweeper/optuna` would be a schema for ours, and refuse it."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Called once all plugins have registered theirs, and before anything is composed."""
-        sweepers = ConfigStore.instance().repo.get("hydra", {}).get("sweeper", {})
-        sweepers.pop("optuna.yaml", None)
 
 
 class OptunaSweeper(Sweeper):
