@@ -39,6 +39,19 @@ def test_the_help_names_what_is_no_group(tmp_path: Path) -> None:
     assert [] == [word for word in (*keys, "hydra/sweeper=optuna") if word not in said]
 
 
+@pytest.mark.parametrize(
+    ("word", "headline"),
+    [
+        ("load.stages.nam=1", "There is no key load.stages.nam."),
+        ("workload.seed=range(0,10,0)", "The config cannot be composed."),
+    ],
+)
+def test_a_name_in_a_list_is_told_from_another_wrong_word(word: str, headline: str, tmp_path: Path) -> None:
+    """Hydra has Python's word for both, which says neither."""
+    ran = thorexp(tmp_path, "-m", word)
+    assert (1, True) == (ran.code, headline in ran.err), ran.err
+
+
 @pytest.mark.parametrize("words", [("--help",), ("modle=tiny_qwen3",), ("model=tiny_qwen",)], ids=" ".join)
 def test_what_is_only_asked_imports_nothing_heavy(words: tuple[str, ...], tmp_path: Path) -> None:
     """One waits at a prompt for it; how long is the benchmark's to say."""

@@ -16,8 +16,9 @@ from thorexp import judge
 from thorexp.errors import ConfigError, RecordError
 from thorexp.judge import main, table
 from thorexp.measure.verdict import Reason, Standing, Verdict
-from thorexp.published import Judged, judge_one, read
+from thorexp.published import Judged, judge_one
 from thorexp.report import render
+from thorexp.result_files import read
 from thorexp.rundir import CONFIG, VERDICT, RunDir
 
 ROOT = Path(__file__).parent.parent
@@ -408,6 +409,11 @@ def refusal(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> list[st
     said = capsys.readouterr()
     assert "" == said.out
     return [line.strip() for line in said.err.splitlines()]
+
+
+def test_a_device_is_not_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that never ends would be read until nothing is left of the memory."""
+    assert "says   a device, which has no end" in refusal(["/dev/zero"], capsys)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

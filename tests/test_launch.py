@@ -2,14 +2,18 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.test_compose import a_tree
 from thorexp.compose import job_config, typed_engine_args
+from thorexp.config_server import ServerConfig
 from thorexp.errors import ConfigError
-from thorexp.launch import MODELS
+from thorexp.launch import IN_ENVIRONMENT, MODELS, check_args, check_words
 from thorexp.prepare import prepare
+from thorexp.serve.engine_args import EngineArg
+from thorexp.serve.flags import shipped_flags
 from thorexp.serve.server import LaunchSpec
 
 FAKE = f"{sys.executable} {Path(__file__).with_name('fake_vllm.py')} serve"
@@ -28,6 +32,12 @@ def launched(*overrides: str) -> LaunchSpec:
     spec = prepare(job_config(a_tree(*words)), typed_engine_args(words)).launch
     assert spec is not None
     return spec
+
+
+def a_server(*args: str) -> ServerConfig:
+    """In a container that is started with these words."""
+    words = ("hardware=jetson_agx_thor", "server=docker", f"server.docker.args={list(args)}")
+    return job_config(a_tree(*words)).server
 
 
 @pytest.mark.parametrize(
@@ -62,13 +72,66 @@ def test_several_keys_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["vllm serve --api-key sk-mine", "env HF_TOKEN=hf_mine vllm serve", "vllm serve --api-key=sk-mine"]
+    "command",
+    [
+        "vllm serve --api-key sk-mine",
+        "env HF_TOKEN=hf_mine vllm serve",
+        "vllm serve --api-key=sk-mine",
+        "env X_SECRET_VALUE=mine vllm serve",
+    ],
 )
 def test_a_command_with_a_secret_is_refused(command: str) -> None:
     """And not quoted."""
     with pytest.raises(ConfigError, match=r"server\.command has a secret in it") as refused:
         launched(f"server.command='{command}'")
     assert "mine" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("-e", "PGPASSWORD=mine"), ("-e", "HFTOKEN=mine"), ("--env", "MY_AUTH_HEADER=mine"), ("--env=A_SECRET_ONE=mine",)],
+)
+def test_a_variable_of_a_container_with_a_secret_is_refused(args: tuple[str, ...]) -> None:
+    """By the rule that holds for server.env."""
+    with pytest.raises(ConfigError, match=r"server\.docker\.args has a secret in it") as refused:
+        check_words(a_server(*args))
+    assert "mine" not in str(refused.value)
+
+
+def test_the_words_of_a_container_without_a_secret_are_taken() -> None:
+    """Variables that vLLM's users set, among flags and mounts."""
+    variables = ("-e", "TOKENIZERS_PARALLELISM=false", "-e", "HF_TOKEN", "--env=VLLM_LOGGING_LEVEL=DEBUG")
+    check_words(a_server(*variables, "--mount", "type=bind,source=/a,target=/token", "--ulimit", "memlock=-1"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("compilation_config", {"aws_secret_access_key": "mine"}),
+        ("additional_config", [{"a": {"password": "mine"}}]),
+        ("otlp_traces_endpoint", "http://ann:mine@thor"),
+        ("additional_config", '{"api_key": "mine"}'),
+    ],
+)
+def test_an_engine_argument_with_a_secret_is_refused(name: str, value: Any) -> None:
+    """However deep in it."""
+    with pytest.raises(ConfigError, match=rf"engine\.{name} has a secret in it") as refused:
+        check_args((EngineArg(name, value, "command line"),))
+    assert "mine" not in str(refused.value)
+
+
+def test_a_job_with_a_secret_in_an_engine_argument_is_refused() -> None:
+    """Before anything is started."""
+    with pytest.raises(ConfigError, match=r"engine\.compilation_config has a secret in it"):
+        launched("+engine.compilation_config={aws_secret_access_key: mine}")
+
+
+def test_of_vllms_own_arguments_none_is_refused() -> None:
+    """Whatever its name speaks of: tokens, keys, credentials."""
+    names = {flag.removeprefix("--").replace("-", "_") for flag in shipped_flags().flags} - IN_ENVIRONMENT.keys()
+    assert {"max_num_batched_tokens", "tokenizer", "long_prefill_token_threshold", "ssl_keyfile"} <= names
+    switches = {"allow_credentials", "no_allow_credentials"}
+    check_args(tuple(EngineArg(name, True if name in switches else "8", "command line") for name in sorted(names)))
 
 
 @pytest.mark.parametrize("kind", ["vllm", "sim"])

@@ -55,6 +55,12 @@ TRACE = ("workload=trace", "load.num_prompts=null")
 TIMED = ("workload=trace", "load=trace", "load.num_prompts=null", "workload.timestamp_s=1")
 
 
+def test_a_device_is_no_file() -> None:
+    """One that never ends would be read until nothing is left of the memory."""
+    for words in (JSONL, SHAREGPT, TRACE):
+        assert "a device, which has no end" == facts(refusal(*words, "workload.file=/dev/zero"))["says"]
+
+
 def test_a_file_of_prompts_is_asked(tmp_path: Path) -> None:
     """Texts, token ids and messages, each with its own length or the one that was typed."""
     messages = [{"role": "user", "content": "three"}]

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.errors import ConfigCompositionException
 
 from tests.command_line import SMALL_LOAD, environment
+from thorexp.composing import is_of_composing
+from thorexp.conf_tree import tree_of
 from thorexp.errors import ConfigError, InternalError, ThorexpError
 from thorexp.own_error import EXIT_CODE, at_edge, told
 
@@ -78,6 +81,13 @@ def test_where_nothing_can_be_written_the_traceback_is_elsewhere(
     assert "ValueError: x" in kept(said, tmp_path)
 
 
+def test_a_secret_is_not_cut_from_its_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a traceback too long the end is kept, whose secrets were hidden before."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("thorexp.own_error.LONGEST", len("hidden'\n"))
+    assert "hidden" not in kept(str(told(KeyError("--api-key hidden"))), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("wrong", "code", "words"),
     [
@@ -136,3 +146,13 @@ def test_a_job_that_is_broken_leaves_the_others_of_its_sweep(tmp_path: Path) -> 
     assert "2 of 3 jobs finished, 1 failed" in done.stdout, done.stderr
     assert (EXIT_CODE, False) == (done.returncode, "Traceback" in done.stderr), done.stderr
     assert "This is an error of thorexp's own: KeyError" in done.stdout
+
+
+def test_a_bug_while_a_refusal_is_handled_is_no_refusal() -> None:
+    """What Hydra refused before has not led to it."""
+    try:
+        tree_of(["load.nonsense=1"])
+    except ConfigCompositionException:
+        with pytest.raises(ValueError, match="nobody") as bug:
+            int("nobody's word")
+    assert not is_of_composing(bug.value)

@@ -40,7 +40,7 @@ NOWHERE = "http://ann:PLANTED_in_uri@127.0.0.1:9"
 def leaks(ran: Ran, words: set[str]) -> str:
     """Where what is planted is found: in files of the run's folder, whose home it is, on the terminal, in processes."""
     told = {"stdout": ran.out.encode(), "stderr": ran.err.encode(), "processes": "\0".join(words).encode()}
-    there = {str(path.relative_to(ran.folder)): path for path in ran.folder.rglob("*") if not path.name.startswith(".")}
+    there = {str(path.relative_to(ran.folder)): path for path in ran.folder.rglob("*")}
     kept = {name: path.read_bytes() for name, path in there.items() if path.is_file()}
     names = {f"{name} by name": path.name.encode() for name, path in there.items()}
     return "\n".join(
@@ -97,6 +97,21 @@ def test_a_sweep_leaves_no_secret(tmp_path: Path) -> None:
     """Its table, page and summary neither."""
     ran, words = watched(tmp_path, "-m", *LOCAL, "load=high,low")
     assert (0, 2) == (ran.code, len(ran.run_dirs)), ran.err
+    assert "" == leaks(ran, words)
+
+
+def test_another_launcher_leaves_no_secret(tmp_path: Path) -> None:
+    """In the file that Hydra puts beside the jobs neither."""
+    ran, words = watched(tmp_path, "-m", "hydra/launcher=basic", *LOCAL, "load=high")
+    assert (0, 1) == (ran.code, len(list(ran.folder.rglob("multirun.yaml")))), ran.err
+    assert "" == leaks(ran, words)
+
+
+@pytest.mark.parametrize("how", [(), ("-m",)], ids=["job", "sweep"])
+def test_hydras_own_copies_have_no_secret(tmp_path: Path, how: tuple[str, ...]) -> None:
+    """Where somebody wants them."""
+    ran, words = watched(tmp_path, *how, *LOCAL, "hydra.output_subdir=.hydra")
+    assert (0, 1) == (ran.code, len(list((tmp_path / "outputs").rglob(".hydra/overrides.yaml")))), ran.err
     assert "" == leaks(ran, words)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.small_disk import full, small_disk
-from thorexp.refused import is_refusal, refusal
+from thorexp.refused import is_refusal, refusal, refused_by
 
 
 def an_error(number: int, path: Path | None = None) -> OSError:
@@ -32,6 +32,14 @@ def an_error(number: int, path: Path | None = None) -> OSError:
 def test_only_the_machine_refuses(wrong: Exception, is_one: bool) -> None:
     """An error of a program is none of it."""
     assert is_one == is_refusal(wrong)
+
+
+def test_what_the_machine_refused_is_seen_below_anothers_words() -> None:
+    """Python's logging has its own for a console that finds no memory."""
+    refused = MemoryError()
+    wrong = ValueError("Unable to configure handler 'console'")
+    wrong.__cause__ = refused
+    assert (refused, None) == (refused_by(wrong), refused_by(ValueError("x")))
 
 
 def test_a_full_disk_is_named_with_its_room(tmp_path: Path) -> None:

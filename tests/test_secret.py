@@ -13,7 +13,6 @@ from tests.command_line import thorexp
 from thorexp.compose import keys
 from thorexp.secret import (
     Secrets,
-    is_secret,
     masked,
     secrets_in,
     shown,
@@ -21,7 +20,9 @@ from thorexp.secret import (
     shown_settings,
     shown_tree,
     shown_word,
+    shown_words,
 )
+from thorexp.secret_words import is_secret
 
 TABLES = ("params", "tags", "experiment_tags", "metrics", "runs", "datasets")
 
@@ -205,3 +206,37 @@ def test_a_tree_keeps_its_shape() -> None:
 def test_a_token_is_known_by_its_shape() -> None:
     """Behind a key that is misspelt, too."""
     assert "engine.api_kye=*** hf_hub" == masked(f"engine.api_kye=hf_{'a1' * 17} hf_hub")
+
+
+def test_a_password_that_is_a_word_is_hidden_as_a_word() -> None:
+    """What it is only the half of stays."""
+    known = Secrets(("postgres:postgres",))
+    assert "postgresql://db/x as *** in my_postgres_db" == known.hidden(
+        "postgresql://db/x as postgres in my_postgres_db"
+    )
+
+
+@pytest.mark.parametrize("before", ["\\n", "\x1b[32m", "\x1b[m", "%3D", "\\u0022", "\\x1b", " ", ""])
+def test_a_word_is_one_behind_a_colour_and_a_character_that_is_written_out(before: str) -> None:
+    """As in JSON, in a URL and on a terminal."""
+    assert f"{before}***\\n" == Secrets(("correcthorse",)).hidden(f"{before}correcthorse\\n")
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("server.command='env X_SECRET_VALUE=abc vllm serve'", "server.command='env X_SECRET_VALUE=*** vllm serve'"),
+        ("server.docker.args=[-e,PGPASSWORD=abc]", "server.docker.args=[-e,PGPASSWORD=***]"),
+        ("server.docker.args=[--env=HFTOKEN=abc]", "server.docker.args=[--env=HFTOKEN=***]"),
+        ("server.command='serve --max-num-batched-tokens=512'", "server.command='serve --max-num-batched-tokens=512'"),
+    ],
+)
+def test_what_a_command_sets_is_judged_as_a_variable(word: str, told: str) -> None:
+    """A flag is none."""
+    assert told == shown_word(word)
+
+
+def test_a_tree_of_words_shows_no_secret_in_them() -> None:
+    """However short; what is no word stays."""
+    tree = {"task": ["+server.env={MY_KEY: short, A: 1}", "load=high"], "n": 3}
+    assert {"task": ["+server.env={MY_KEY: ***, A: 1}", "load=high"], "n": 3} == shown_words(tree)

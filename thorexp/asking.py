@@ -12,7 +12,8 @@ from thorexp.config_sweep import Executor
 from thorexp.errors import ConfigError
 from thorexp.load.patience import Timeouts
 from thorexp.load.target import Target
-from thorexp.secret import is_secret, known, masked
+from thorexp.secret import known, masked
+from thorexp.secret_words import is_secret
 from thorexp.serve.attach import root_of
 from thorexp.serve.http import HttpError
 from thorexp.serve.said import Model, Said, said_by

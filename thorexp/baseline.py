@@ -10,7 +10,8 @@ import yaml
 from thorexp.conf_tree import conf_dir
 from thorexp.config import BaselineConfig
 from thorexp.errors import ConfigError
-from thorexp.published import Judged, check_measured, imported, judge_one, read
+from thorexp.published import Judged, imported, judge_one
+from thorexp.result_files import check_measured, read
 from thorexp.said_load import load_words
 
 FOLDER = "baseline"

@@ -170,10 +170,19 @@ def _no_item(wrong: Exception) -> ConfigError | None:
     """Hydra counts in a list, and has only Python's word for a name there."""
     key = (word_of(wrong) or "").lstrip("+~").partition("=")[0]
     parent, _, name = key.rpartition(".")
-    if not isinstance(wrong, ValueError) or parent not in keys():
+    if not isinstance(wrong, ValueError) or parent not in _lists():
         return None
     said = f"{parent} is a list, whose items have numbers"
     return ConfigError(f"There is no key {key}.", ("says", said), ("try", f"{parent}.0.{name}, or {parent}=[…]"))
+
+
+def _lists(of: type = JobConfig, prefix: str = "") -> Iterator[str]:
+    """Those of the keys that hold a list."""
+    for name, hint in get_type_hints(of).items():
+        if get_origin(hint) is list:
+            yield prefix + name
+        elif dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            yield from _lists(hint, f"{prefix}{name}.")
 
 
 def _no_key(key: str) -> ConfigError:

@@ -1,6 +1,7 @@
 """What comes of Hydra while it composes, be it no error of its own, and of which word or file."""
 
 from collections.abc import Iterator
+from traceback import walk_tb
 from types import FrameType
 from typing import Any
 
@@ -9,8 +10,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from thorexp.errors import ConfigError
-from thorexp.refused import is_refusal
+from thorexp.errors import ConfigError, ThorexpError
+from thorexp.refused import refused_by
 
 ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
 # Of Hydra 1.3: where it composes a job, or the words of a sweep.
@@ -24,13 +25,17 @@ PLACES = (
 
 def is_of_composing(wrong: BaseException) -> bool:
     """Whether it was raised for what somebody typed or wrote into a file. Hydra passes on what a parser of YAML raises,
-    and has some of Python's own for words that it does not take. Not for what the machine refuses: it is nobody's word.
+    and has some of Python's own for words that it does not take. What the machine refuses is nobody's word, and what we
+    have said already is said.
     """
-    if is_refusal(wrong):
+    if isinstance(wrong, ThorexpError) or refused_by(wrong) is not None:
         return False
-    if isinstance(wrong, ERRORS):
-        return True
-    modules = [str(frame.f_globals.get("__name__")) for frame in _frames(wrong)]
+    return isinstance(wrong, ERRORS) or any(map(_is_hydras, _causes(wrong)))
+
+
+def _is_hydras(wrong: BaseException) -> bool:
+    """Whether it was raised where Hydra composes, and not by what Hydra called of ours there."""
+    modules = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(wrong.__traceback__)]
     places = [module in PLACES for module in modules]
     if not any(places):
         return False
@@ -71,13 +76,15 @@ def file_of(wrong: BaseException) -> str | None:
 
 def _frames(wrong: BaseException) -> Iterator[FrameType]:
     """Of all that it was raised from, the outermost first."""
+    return (frame for error in _causes(wrong) for frame, _ in walk_tb(error.__traceback__))
+
+
+def _causes(wrong: BaseException) -> Iterator[BaseException]:
+    """It, and what it was raised from; not what somebody was just about to handle."""
     error: BaseException | None = wrong
     while error is not None:
-        trace = error.__traceback__
-        while trace is not None:
-            yield trace.tb_frame
-            trace = trace.tb_next
-        error = error.__cause__ or error.__context__
+        yield error
+        error = error.__cause__
 
 
 def _local(frame: FrameType, name: str) -> Any:

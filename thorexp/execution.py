@@ -6,7 +6,7 @@ from functools import cache
 
 from thorexp import tracking
 from thorexp.config import TrackingConfig
-from thorexp.errors import ConfigError, TrackingError
+from thorexp.errors import ConfigError, ThorexpError, TrackingError
 from thorexp.job import Means
 from thorexp.rundir import RunDir
 from thorexp.secret import masked
@@ -39,11 +39,11 @@ def _open_store(store: tracking.Store) -> None:
         log.warning("%s", failed)
 
 
-def tracked(run_dir: RunDir, to: TrackingConfig) -> tuple[str | None, TrackingError | None]:
+def tracked(run_dir: RunDir, to: TrackingConfig) -> tuple[str | None, ThorexpError | None]:
     """The record's run in MLflow; a store that does not take it is an outcome, and the record stays."""
     if not to.enabled:
         return None, None
     try:
         return tracking.track(run_dir, tracking.Store.of(to)), None
-    except TrackingError as failed:
+    except ThorexpError as failed:
         return None, failed

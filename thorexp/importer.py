@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
-from itertools import chain, count
+from itertools import count
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,11 @@ from typing import Any
 from thorexp import rundir, tracking
 from thorexp.baseline import judged_import
 from thorexp.errors import RecordError, ThorexpError
-from thorexp.judge import heading, show, table, told_usage, words_of
+from thorexp.judge import heading, table, told_usage, words_of
 from thorexp.own_error import at_edge
-from thorexp.published import SAVED, Judged, read
+from thorexp.published import Judged
 from thorexp.report import Extra, Result, as_json, render
+from thorexp.result_files import SAVED, read
 from thorexp.rundir import Record, RunDir
 from thorexp.said_load import number, prompts, rate
 
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(wrong, file=sys.stderr)
         return 1
     judged = [result.judged for result in results]
-    show(chain(heading(judged[0].hardware), table(judged), ("", *_places(kept))))
+    print(*heading(judged[0].hardware), *table(judged), "", *_places(kept), sep="\n", flush=True)
     return 0
 
 

@@ -88,9 +88,9 @@ def run(job: PreparedJob, means: Means, place: Place, config_yaml: str) -> Outco
         _do(job, means, place, done)
     except (ServerError, LoadError) as failed:
         failure = failed
+        place.run_dir.write_text(rundir.ERROR, masked(f"{failed}\n"))
         if job.launch is not None and isinstance(failed, DeathError):
             means.servers.discard()  # one that hangs too: the next job has a server anew
-        place.run_dir.write_text(rundir.ERROR, masked(f"{failed}\n"))
     ended = time.monotonic()
     ended_at = started_at + (time.monotonic_ns() - started_ns) / NS_PER_S  # the clock on the wall may have been set
     if job.launch is not None and not job.config.predict:

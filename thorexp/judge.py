@@ -5,12 +5,10 @@ result's model is found by the name that it carries; else `model=` says it. A di
 run: its result.json, whose model its config.yaml says, and whose reasons in its verdict.json count too.
 """
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,8 @@ from thorexp.errors import RecordError, ThorexpError
 from thorexp.measure.grounds.steadiness import lengths_differ
 from thorexp.measure.verdict import MARKS, Reason, Standing, origin_of
 from thorexp.own_error import at_edge
-from thorexp.published import Judged, file_of, judge_one, read
+from thorexp.published import Judged, judge_one
+from thorexp.result_files import file_of, read
 from thorexp.results.page import piped
 
 HELP = ("-h", "--help")
@@ -36,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ThorexpError as wrong:
         print(wrong, file=sys.stderr)
         return 1
-    show(chain(heading(judged[0].hardware), table(judged)))
+    print(*heading(judged[0].hardware), *table(judged), sep="\n", flush=True)
     return 0
 
 
@@ -116,15 +115,6 @@ def _apart(alike: Sequence[Judged]) -> dict[str, float]:
         / max(each.summary.completed, 1)
         for i, each in enumerate(alike, 1)
     }
-
-
-def show(lines: Iterator[str]) -> None:
-    """To whom it may concern: a reader who has seen enough (`| head`) is no failure of ours."""
-    try:
-        print("\n".join(lines), flush=True)
-    except BrokenPipeError:
-        # Else the interpreter, which flushes once more at its end, complains itself.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
 
 from thorexp.asking import check_url
 from thorexp.config import JobConfig, Weights
 from thorexp.config_server import ServerConfig, ServerKind
 from thorexp.docker_plan import DockerPlan
 from thorexp.errors import ConfigError
-from thorexp.secret import masked, secrets_in
+from thorexp.secret import secrets_in, secrets_in_tree, shown, shown_tree
 from thorexp.serve.dummy_model import check_dummy_model
 from thorexp.serve.engine_args import EngineArg
 from thorexp.serve.server import LaunchSpec
@@ -49,11 +50,13 @@ def launch_spec(
     if server.kind is ServerKind.sim and sim is not None:
         command, env = SIMULATOR, server.env | {SPEC: sim.as_json()}
     secrets = {arg.name: arg for arg in engine_args if arg.name in IN_ENVIRONMENT and _is_given(arg)}
+    args = tuple(arg for arg in engine_args if arg.name not in secrets)
+    check_args(args)
     env = {**env, **{IN_ENVIRONMENT[name]: _one(arg) for name, arg in secrets.items()}}
     return LaunchSpec(
         command=command,
         model=model,
-        args=tuple(arg for arg in engine_args if arg.name not in secrets),
+        args=args,
         env=tuple(sorted(env.items())),
         host=server.host,
         port=server.port,
@@ -88,12 +91,24 @@ def _one(arg: EngineArg) -> str:
 def check_words(server: ServerConfig) -> None:
     """ConfigError for a secret in a command line that others can see."""
     for where, words in (("server.command", server.command), ("server.docker.args", shlex.join(server.docker.args))):
-        if secrets_in(words):
-            raise ConfigError(
-                f"{where} has a secret in it, which every user of this machine could see in its list of processes.",
-                ("where", f"{where}={masked(words)}"),
-                ("try", "export HF_TOKEN=… or VLLM_API_KEY=…, or +server.env.NAME=…, which are handed on as variables"),
-            )
+        if secrets_in(f"{where}={words}"):
+            _refuse(where, shown(where, words))
+
+
+def check_args(args: tuple[EngineArg, ...]) -> None:
+    """ConfigError for a secret in an engine argument, however deep, that no variable stands for."""
+    for arg in args:
+        key = f"engine.{arg.name}"
+        if secrets_in_tree(arg.value, key):
+            _refuse(key, json.dumps(shown_tree(arg.value, key), default=str))
+
+
+def _refuse(where: str, told: str) -> NoReturn:
+    raise ConfigError(
+        f"{where} has a secret in it, which every user of this machine could see in its list of processes.",
+        ("where", f"{where}={told}"),
+        ("try", "export HF_TOKEN=… or VLLM_API_KEY=…, or +server.env.NAME=…, which are handed on as variables"),
+    )
 
 
 def served_from(config: JobConfig) -> str:

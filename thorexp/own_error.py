@@ -12,7 +12,7 @@ from pathlib import Path
 
 from thorexp.errors import InternalError, MachineError, ThorexpError
 from thorexp.printed import print_no_secret
-from thorexp.refused import is_refusal, refusal
+from thorexp.refused import refusal, refused_by
 from thorexp.secret import masked, shown_command
 from thorexp.whole_file import write_whole
 
@@ -32,8 +32,8 @@ def told(wrong: BaseException) -> ThorexpError:
     says = masked("".join(traceback.format_exception_only(wrong)).strip())
     kept = ("traceback", _kept(wrong))
     error: ThorexpError
-    if is_refusal(wrong):
-        said = refusal(wrong)
+    if (refused := refused_by(wrong)) is not None:
+        said = refusal(refused)
         error = MachineError(said.headline, *((fact.label, masked(fact.text)) for fact in said.facts), kept)
     else:
         remedy = "to report it, please, with that file and the command"
@@ -71,7 +71,7 @@ def at_edge(main: Callable[[], int | None]) -> int:
 
 def _kept(wrong: BaseException) -> str:
     """The file with its traceback; the traceback itself where no file can be written."""
-    words = masked("".join(traceback.format_exception(wrong))[-LONGEST:])
+    words = masked("".join(traceback.format_exception(wrong)))[-LONGEST:]
     content = f"{_command()}\n\n{words}"
     name = f"{time.strftime('%Y-%m-%d_%H-%M-%S')}_{os.getpid()}_{time.monotonic_ns()}.txt"
     folders: tuple[Callable[[], Path], ...] = (lambda: FOLDER, lambda: Path(tempfile.mkdtemp(prefix="thorexp-error-")))

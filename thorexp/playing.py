@@ -28,7 +28,7 @@ from thorexp.progress import Progress
 from thorexp.rundir import RunDir
 from thorexp.samples import Sample, sample_texts
 from thorexp.serve.pulse import require_answer, stay_alive
-from thorexp.serve.server import Server
+from thorexp.serve.server import FIRST_TOKENS, Server
 from thorexp.tokens import in_tokens, warmup_in_tokens
 from thorexp.watching import Unwatched, Watch
 
@@ -62,7 +62,7 @@ def measure(asked: PreparedJob, server: Server, shown: Progress, run_dir: RunDir
     tokens = sum(record.input_tokens or 0 for record in played.requests)
     after = settled_metrics(target.base_url, before, tokens, target.headers)
     keep_metrics(after, run_dir, rundir.METRICS_AFTER)
-    if any((record.error or "").startswith(TimeoutError.__name__) for record in played.requests):
+    if not all(record.ok for record in played.requests):
         _require_answer(server, target)
     counting = steady(played, job.exclusion)
     return job, Measurement(
@@ -169,9 +169,10 @@ def blaming(server: Server, target: Target) -> Iterator[None]:
 
 
 def _require_answer(server: Server, target: Target) -> None:
-    """In the time that the load waits for a token, where that is shorter."""
+    """In the time that the load waits for as many tokens one after the other, where that is shorter."""
     told = [wait_s for wait_s in (target.timeouts.first_token_s, target.timeouts.idle_s) if wait_s is not None]
-    require_answer(server, target.api, min([HANG_S, *([max(told)] if told else [])]), target.headers)
+    patience_s = min(HANG_S, FIRST_TOKENS * max(told)) if told else HANG_S
+    require_answer(server, target.api, patience_s, target.headers)
 
 
 def keep_plan(plan: LoadPlan, digest: str, run_dir: RunDir) -> None:

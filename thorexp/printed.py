@@ -1,7 +1,9 @@
 """What this process prints, without the secrets in it."""
 
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from thorexp.secret import printable
@@ -15,13 +17,28 @@ class Printed:
 
     def write(self, text: str) -> int:
         """All of it, as far as it is to be seen."""
-        self._stream.write(printable(text))
+        with self._unless_nobody_reads():
+            self._stream.write(printable(text))
         return len(text)
+
+    def flush(self) -> None:
+        """All that was written, to whoever reads it."""
+        with self._unless_nobody_reads():
+            self._stream.flush()
 
     def writelines(self, lines: Iterable[str]) -> None:
         """Each as `write` does."""
         for line in lines:
             self.write(line)
+
+    @contextmanager
+    def _unless_nobody_reads(self) -> Iterator[None]:
+        """A reader who has seen enough (`| head`) ends nothing: what is under way goes on, and is kept."""
+        try:
+            yield
+        except BrokenPipeError:
+            with open(os.devnull, "wb") as nobody:  # noqa: PTH123  as os knows it
+                os.dup2(nobody.fileno(), self._stream.fileno())
 
     def __getattr__(self, name: str) -> Any:
         """Whether it is a terminal, and all else, is the stream's to say."""
@@ -31,5 +48,6 @@ class Printed:
 def print_no_secret() -> None:
     """From now on, by whatever prints in this process through sys.stdout and sys.stderr."""
     for name in ("stdout", "stderr"):
-        if not isinstance(stream := getattr(sys, name), Printed):
+        stream = getattr(sys, name)
+        if stream is not None and not isinstance(stream, Printed):  # none where it was closed before
             setattr(sys, name, Printed(stream))

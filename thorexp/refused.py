@@ -40,6 +40,14 @@ def is_refusal(wrong: BaseException) -> bool:
     return _kind(wrong) is not None
 
 
+def refused_by(wrong: BaseException) -> BaseException | None:
+    """What the machine refused, of an error and what it was raised from: logging has a word of its own over it."""
+    error: BaseException | None = wrong
+    while error is not None and not is_refusal(error):
+        error = error.__cause__
+    return error
+
+
 def refusal(wrong: BaseException, path: Path | None = None, needs: int | None = None) -> MachineError:
     """It in words. `path`: what was to be written, absent where the error itself names it; `needs`: its bytes."""
     kind = _kind(wrong)

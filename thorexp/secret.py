@@ -1,6 +1,4 @@
-"""What is not shown of a config, an override, a command or a text; and what this process knows to be a secret, which is
-not shown of anything.
-"""
+"""What is shown of a config, an override, a command or a text: all of it but its secrets, and those of this process."""
 
 import html
 import json
@@ -15,20 +13,19 @@ from typing import Any
 from urllib.parse import quote
 
 from thorexp import secret_words
-from thorexp.secret_words import is_secret
-
-__all__ = ["HIDDEN", "is_secret"]
 
 HIDDEN = "***"
 SHORTEST = 8  # characters of a secret that is told from other words wherever it stands
 _PARTS = re.compile(r"""[\s,;\[\]{}"']+""")
+# What a word may stand behind, besides what is no letter: a line's end in JSON, a colour, a character in a URL or JSON.
+_BEFORE = r"(?:(?<!\w)|(?<=\\[abfnrtv])|(?<=[\d\[]m)|(?<=%[\dA-Fa-f]{2})|(?<=\\x[\dA-Fa-f]{2})|(?<=\\u[\dA-Fa-f]{4}))"
 
 
 class Secrets:
     """Values that are hidden wherever they are quoted.
 
     Not those of a few characters or of digits alone, which may stand for anything else in a text, nor the paths of
-    files: SSH_AUTH_SOCK.
+    files: SSH_AUTH_SOCK. One of letters alone is hidden as a word: `postgres`, but not in `postgresql`.
     """
 
     def __init__(self, values: Iterable[str], words: Mapping[str, str] | None = None) -> None:
@@ -48,7 +45,8 @@ class Secrets:
         for word, shown_for_it in self._words.items():
             text = text.replace(word, shown_for_it)
         for value in self._quoted:
-            text = text.replace(value, HIDDEN)
+            if value in text:
+                text = _as_word(value).sub(HIDDEN, text) if value.isalpha() else text.replace(value, HIDDEN)
         return text
 
 
@@ -67,11 +65,16 @@ def secrets_in(word: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def secrets_in_tree(value: Any, key: str = "") -> tuple[str, ...]:
+    """The values in plain data for which HIDDEN is shown, whose keys are dotted below this one."""
+    found: list[str] = []
+    secret_words.in_tree(value, _kept_in(found), key)
+    return tuple(found)
+
+
 def learn_config(values: Mapping[str, Any]) -> None:
     """What is secret in it, wherever that was written, is hidden by this process from now on."""
-    found: list[str] = []
-    secret_words.in_tree(values, _kept_in(found))
-    known().learn(found)
+    known().learn(secrets_in_tree(values))
 
 
 def shown(key: str, value: str) -> str:
@@ -97,6 +100,15 @@ def shown_settings(settings: Mapping[str, str]) -> dict[str, str]:
 def shown_tree(value: Any, key: str = "") -> Any:
     """A copy of plain data, whose keys are dotted below this one."""
     return secret_words.in_tree(value, _hidden, key)
+
+
+def shown_words(value: Any) -> Any:
+    """A copy of plain data, each of whose texts may be an override, or several."""
+    if isinstance(value, Mapping):
+        return {key: shown_words(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [shown_words(inner) for inner in value]
+    return shown_word(value) if isinstance(value, str) else value
 
 
 def masked(text: str) -> str:
@@ -140,6 +152,11 @@ def _parts(value: str) -> Iterator[str]:
 def _is_known_by_sight(value: str) -> bool:
     is_path = value.startswith("/") and len(value) < 256 and Path(value).exists()
     return len(value) >= SHORTEST and not value.isdigit() and not is_path
+
+
+@cache
+def _as_word(value: str) -> re.Pattern[str]:
+    return re.compile(rf"{_BEFORE}{value}(?!\w)")
 
 
 def _forms(value: str) -> Iterator[str]:

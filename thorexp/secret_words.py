@@ -9,6 +9,7 @@ from typing import Any
 
 Hide = Callable[[str], str]
 
+DEEPEST = 50  # levels of keys within values, below which all is hidden: Python could not go down any number of them
 _PLAIN = ("", "null", "none", "true", "false")  # values that hide nothing
 
 # Of variables and headers what may be a secret is taken for one; of other keys, what ends as one does: neither
@@ -32,7 +33,13 @@ _QUOTED = re.compile(rf"""(?P<name>(["'])(?P<key>[\w.-]+)\2\s*:\s*)(?P<value>{_G
 _ASSIGNED = re.compile(
     rf"""(?P<name>(?<![\w.-])(?P<key>[\w.-]+)=)(?P<value>{_GROUPED}|[^\s,{{}}\[\]"']+(?:,[^\s,{{}}\[\]"']+)*)"""
 )
-_PAIR = re.compile(rf"""(?P<name>(?P<key>[\w.-]+)\s*:\s*)(?P<value>{_GROUPED}|[^,{{}}\[\]]+)""")
+_PAIR = re.compile(rf"""(?P<name>(?<![\w.-])(?P<key>[\w.-]+)\s*:\s*)(?P<value>{_GROUPED}|[^,{{}}\[\]]+)""")
+# Of the words of a command those that set a variable: `env NAME=value`, `-e NAME=value`, `--env=NAME=value`.
+_COMMAND = re.compile(r"(^|\.)server\.(command|docker\.args)$")
+_SET = re.compile(
+    rf"""(?P<name>(?<![\w.-])(?:-e|--env=)?(?P<key>[A-Za-z_]\w*)=)"""
+    rf"""(?P<value>{_GROUPED}|[^\s,{{}}\[\]"']+(?:,[^\s,{{}}\[\]"']+)*)"""
+)
 
 
 def is_secret(key: str) -> bool:
@@ -44,7 +51,7 @@ def in_value(key: str, value: str, hide: Hide) -> str:
     """A value as typed behind this key."""
     if is_secret(key):
         return value if value.lower() in _PLAIN else hide(value)
-    return in_text(_behind_keys(_PAIR, value, hide, f"{key}.") if "{" in value else value, hide)
+    return _by_key(key, _behind_keys(_PAIR, value, hide, f"{key}.") if "{" in value else value, hide)
 
 
 def in_word(word: str, hide: Hide) -> str:
@@ -74,15 +81,23 @@ def in_tree(value: Any, hide: Hide, key: str = "") -> Any:
         return [in_tree(inner, hide, key) for inner in value]
     if is_secret(key) and str(value).lower() not in _PLAIN:
         return hide(str(value))
-    return in_text(value, hide) if isinstance(value, str) else value
+    return _by_key(key, value, hide) if isinstance(value, str) else value
 
 
-def _behind_keys(pattern: re.Pattern[str], text: str, hide: Hide, prefix: str = "") -> str:
+def _by_key(key: str, text: str, hide: Hide) -> str:
+    """A text that stands behind this key."""
+    return in_text(_behind_keys(_SET, text, hide, "env.") if _COMMAND.search(key) else text, hide)
+
+
+def _behind_keys(pattern: re.Pattern[str], text: str, hide: Hide, prefix: str = "", level: int = 0) -> str:
     """Of a pair that is none, those inside of it."""
+    if level > DEEPEST:
+        return hide(text)
 
     def replaced(found: re.Match[str]) -> str:
         key, value = f"{prefix}{found['key']}", found["value"]
         is_hidden = is_secret(key) and value.lower() not in _PLAIN
-        return f"{found['name']}{hide(value) if is_hidden else _behind_keys(pattern, value, hide, f'{key}.')}"
+        inner = hide(value) if is_hidden else _behind_keys(pattern, value, hide, f"{key}.", level + 1)
+        return f"{found['name']}{inner}"
 
     return pattern.sub(replaced, text)

@@ -75,16 +75,15 @@ def _prepared(tree: DictConfig, hydra_config: HydraConf) -> PreparedJob:
 
 
 def _kept(outcome: Outcome, run_dir: RunDir, to: TrackingConfig, here: Path) -> Outcome:
-    """Show the report, track the record and say where all of it is, then raise what went wrong, the job's own failure
+    """Track the record, show the report and say where all of it is, then raise what went wrong, the job's own failure
     first.
     """
-    if outcome.failure is None:
-        print(run_dir.read_text(REPORT), end="", flush=True)
     run_id, untracked = tracked(run_dir, to)
     if outcome.failure is not None:
         if untracked is not None:
             log.error("%s", untracked)
         raise outcome.failure
+    print(run_dir.read_text(REPORT), end="")
     print(*places_of_job(run_dir, run_id, to.uri, here), "", sep="\n", flush=True)
     if untracked is not None:
         raise untracked

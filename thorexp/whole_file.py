@@ -25,10 +25,10 @@ def write_whole(target: Path, content: bytes | Iterable[bytes]) -> Path:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
-    except OSError as wrong:
+    except BaseException as wrong:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        if not is_refusal(wrong):
+        if not isinstance(wrong, OSError) or not is_refusal(wrong):
             raise
         raise refusal(wrong, target, needs + sum(map(len, parts))) from wrong
     return target

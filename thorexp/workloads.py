@@ -120,6 +120,8 @@ def _where(config: WorkloadConfig) -> Path:
 def _text(path: Path) -> str:
     """As UTF-8, without the byte-order mark that some programs put before it."""
     try:
+        if path.is_char_device() or path.is_block_device():
+            raise OSError(0, "a device, which has no end")
         content = path.read_bytes()
     except OSError as unreadable:
         raise ConfigError(

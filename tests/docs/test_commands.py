@@ -59,7 +59,7 @@ NOT_RUN: Mapping[str, str] = {
     r"\.venv-vllm/bin/pip ": "installs a vLLM, as .ci/run does for tests/real",
     r"python -m venv ": "makes an environment for that",
     r"python -m (pytest|ruff|mypy)": "the tests themselves, and test_style.py",
-    r"python -m tests\.|THOREXP_VLLM=\S+ python -m tests\.": "a benchmark of minutes",
+    r"python -m tests\.|THOREXP_VLLM=\S+ python -m tests\.": "a benchmark or a matrix of tests, of minutes",
     r"python -m thorexp\.fit": "takes minutes; test_fitting.py does what it does",
     r"mlflow (server|ui)( |$)": "stays; test_tracking.py and the browser's tests have one",
     r"(RAY_\S+ )*ray start ": "leaves a cluster; sweep/test_on_ray.py has one",

@@ -60,7 +60,7 @@ CHANGES = st.lists(
 )
 
 
-@trying(400)
+@trying(100)
 @given(st.sampled_from(STARTS), CHANGES)
 def test_every_value_of_the_right_type_is_planned_or_refused(
     start: tuple[str, ...], changes: list[tuple[str, object]]

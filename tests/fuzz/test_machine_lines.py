@@ -36,7 +36,7 @@ FILES = {
 TELEMETRY = b"ns,signal,value\n1,board_w,3.5\n2,gpu_c,40.0\n30,board_w,4.5\n"
 
 
-@trying(400)
+@trying(100)
 @given(st.sampled_from(LINES).flatmap(cut_up))
 def test_lines_of_tegrastats(line: bytes) -> None:
     """Finite numbers by words without blanks, or nothing."""
@@ -45,7 +45,7 @@ def test_lines_of_tegrastats(line: bytes) -> None:
     assert [] == [name for name, value in said.items() if not math.isfinite(value) or name.split() != [name]]
 
 
-@trying(300)
+@trying(75)
 @given(cut_up(PAGE))
 def test_pages_of_a_server(page: bytes) -> None:
     """Finite numbers of the signals that are known."""
@@ -54,7 +54,7 @@ def test_pages_of_a_server(page: bytes) -> None:
     assert [] == [name for name, value in said.items() if not math.isfinite(value)]
 
 
-@trying(150)
+@trying(38)
 @given(st.fixed_dictionaries({name: st.none() | cut_up(content) for name, content in FILES.items()}))
 def test_files_of_a_board(files: dict[str, bytes | None]) -> None:
     """Of a Jetson that says strange things of itself, or half of them."""
@@ -69,7 +69,7 @@ def test_files_of_a_board(files: dict[str, bytes | None]) -> None:
         jetson(Path(folder), 1.2e11)
 
 
-@trying(200)
+@trying(50)
 @given(cut_up(TELEMETRY), st.none() | st.integers(0, 60))
 def test_rows_of_telemetry(content: bytes, last_bytes: int | None) -> None:
     """Read, or ValueError and OverflowError, of which a run directory makes its own words."""

@@ -20,7 +20,8 @@ from thorexp.compare.sides import source_of
 from thorexp.compare.text import text
 from thorexp.compare.web import html
 from thorexp.errors import LoadError, RecordError
-from thorexp.published import file_of, judge_one, read
+from thorexp.published import judge_one
+from thorexp.result_files import file_of, read
 from thorexp.results.summary import Point, rows
 from thorexp.rundir import CONFIG, FILES, PAGE, RECORD, REPORT, REQUESTS, RESULT, SERVER_LOG, TELEMETRY, RunDir
 from thorexp.sweepdir import read_sweep
@@ -103,7 +104,7 @@ def _in_a_table(place: Path) -> str:
     return repr(rows([Point(("a=1",), "base", place, "finished")]))
 
 
-@trying(40)
+@trying(10)
 @given(st.lists(broken(), min_size=1, max_size=2))
 def test_broken_records_are_read_or_refused(files: list[tuple[str, bytes | None]]) -> None:
     """By comparison, tracking, the judge and a sweep's table."""
@@ -155,7 +156,7 @@ SWEEP = {
 }
 
 
-@trying(100)
+@trying(25)
 @given(st.one_of(odd_json(SWEEP).map(as_bytes), cut_up(as_bytes(SWEEP))))
 def test_broken_records_of_sweeps_are_read_or_refused(content: bytes) -> None:
     """By their file."""

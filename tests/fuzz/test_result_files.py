@@ -18,7 +18,8 @@ from thorexp import conf_tree, published
 from thorexp.errors import ConfigError, RecordError
 from thorexp.importer import imports, keep
 from thorexp.judge import table
-from thorexp.published import judge_one, read
+from thorexp.published import judge_one
+from thorexp.result_files import read
 
 PAGE = (Path("conf") / "baseline" / "thor_blog_2025_10.md").read_bytes()
 REPORT = PAGE[PAGE.index(b"#") :][:3000]
@@ -61,14 +62,14 @@ def judged(content: bytes, suffix: str, imported: bool) -> str:
     return said
 
 
-@trying(200)
+@trying(50)
 @given(FILES, st.sampled_from((".json", ".txt", ".jsonl")))
 def test_files_are_judged(content: bytes, suffix: str) -> None:
     """Whoever wrote them."""
     judged(content, suffix, imported=False).encode()
 
 
-@trying(100)
+@trying(25)
 @given(FILES, st.sampled_from((".json", ".txt")))
 def test_files_are_imported(content: bytes, suffix: str) -> None:
     """And kept."""

@@ -19,6 +19,7 @@ from thorexp.composing import is_of_composing
 from thorexp.conf_tree import conf_dir, register, tree_of
 from thorexp.errors import ConfigError
 from thorexp.prepare import prepare
+from thorexp.secret import shown_word
 
 SAFE = ("dry_run=true", "server.command=none-is-there", "load.num_prompts=2", "workload.input_len=16", "tracking=off")
 KEYS = tuple(keys())
@@ -152,7 +153,7 @@ def answer(typed: list[str], composes: bool) -> str:
     return ""
 
 
-@trying(150)
+@trying(38)
 @given(st.lists(words(), min_size=1, max_size=3))
 def test_words_for_keys_are_taken_or_refused(typed: list[str]) -> None:
     """Applied as Hydra applies them."""
@@ -160,14 +161,14 @@ def test_words_for_keys_are_taken_or_refused(typed: list[str]) -> None:
     answer(typed, composes=False).encode()
 
 
-@trying(40)
+@trying(10)
 @given(st.lists(words(), min_size=1, max_size=3))
 def test_words_are_composed_or_refused(typed: list[str]) -> None:
     """Groups among them."""
     answer(typed, composes=True).encode()
 
 
-@trying(60)
+@trying(15)
 @given(st.data())
 def test_a_misspelt_key_has_the_right_one_beside_it(data: st.DataObject) -> None:
     """By its full name, and the nearest among those that there are."""
@@ -218,7 +219,7 @@ def yaml(draw: st.DrawFn) -> bytes:
     return bytes(content)
 
 
-@trying(40)
+@trying(10)
 @given(yaml(), st.sampled_from(("load", "workload", "slo", "hardware")))
 def test_a_file_of_the_config_is_taken_or_refused(content: bytes, group: str) -> None:
     """Somebody's own, in a folder beside ours."""
@@ -246,3 +247,10 @@ def test_a_file_of_the_config_is_taken_or_refused(content: bytes, group: str) ->
 def test_what_was_found_is_refused_in_words(word: str, said: str) -> None:
     """Each of these was a traceback, was let through, or did not say its key."""
     assert said in answer([word], composes=True)
+
+
+@pytest.mark.parametrize("inner", ["a", "a:", "a:{", "{", "a=", "-"])
+def test_a_long_word_is_shown_at_once(inner: str) -> None:
+    """Its secrets are looked for in a time that grows as it does."""
+    with bounded(cpu_s=2.0):
+        assert shown_word(f"load.x={{{inner * 30_000}}}").startswith("load.x={")

@@ -74,21 +74,21 @@ def of(kind: WorkloadKind, **changes: Any) -> WorkloadConfig:
     return replace(CONFIG, kind=kind, **changes)
 
 
-@trying(200)
+@trying(50)
 @given(broken_lines(PROMPTS), st.sampled_from((None, 1, 10)))
 def test_prompts(content: bytes, output_len: int | None) -> None:
     """One a line."""
     played(content, of(WorkloadKind.jsonl, output_len=output_len)).encode()
 
 
-@trying(200)
+@trying(50)
 @given(broken_json(CHATS), st.integers(1, 3))
 def test_conversations(content: bytes, turns: int) -> None:
     """An array of them."""
     played(content, of(WorkloadKind.sharegpt, turns=turns)).encode()
 
 
-@trying(200)
+@trying(50)
 @given(broken_lines(ROWS) | cut_up(CSV), st.sampled_from((0.001, 1.0, 1e-9, 1e300)))
 def test_traces(content: bytes, timestamp_s: float) -> None:
     """As JSON lines, or as CSV."""

@@ -72,7 +72,7 @@ def test_a_server_that_hangs_under_load_is_told_and_replaced(tmp_path: Path) -> 
         in_its_first_load(sweep, stop_engine)
         ran = sweep.ended(900)
     print(ran.err[-1500:])
-    assert_sound(ran, 1, "The server hangs: it did not answer a short prompt within 3 s.")
+    assert_sound(ran, 1, "The server hangs: it did not answer a short prompt within 12 s.")
     assert ["failed", "finished"] == sorted(record.status for record in ran.records)
     (hung,) = (run_dir for run_dir in ran.run_dirs if run_dir.record().status == "failed")
     assert "did not come within endpoint." in hung.read_text(REQUESTS)

@@ -13,8 +13,8 @@ from thorexp.importer import imports
 from thorexp.judge import main as judge
 from thorexp.measure.headings import names_over
 from thorexp.measure.verdict import Origin, Verdict
-from thorexp.published import read
 from thorexp.report import Result, parse
+from thorexp.result_files import read
 from thorexp.results.markdown import markdown
 from thorexp.results.summary import Point, Row, rows
 from thorexp.rundir import RESULT, RunDir

@@ -14,7 +14,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from math import inf, nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +24,6 @@ from thorexp.compare.sides import WHAT, Source, choose, source_of
 from thorexp.compare.text import markdown, text
 from thorexp.compare.web import html
 from thorexp.errors import RecordError, ThorexpError
-from thorexp.judge import show
 from thorexp.own_error import at_edge
 
 HOLDS, BROKEN, UNANSWERED = 0, 1, 2
@@ -40,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with TemporaryDirectory(prefix="thorexp-compare-") as workshop:
             found = compared(arguments.words, arguments.uri, Path(workshop), arguments.spread)
             answers = list(findings(limits, found.pairs, found.gaps))
-            show(chain(text(found.pairs, found.gaps).splitlines(), map(str, answers)))
+            print(*text(found.pairs, found.gaps).splitlines(), *answers, sep="\n", flush=True)
             for line in _written(arguments, found):
-                show(iter([line]))
+                print(line, flush=True)
     except (ThorexpError, OSError) as wrong:
         print(wrong, file=sys.stderr)
         return UNANSWERED

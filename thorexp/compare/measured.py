@@ -50,7 +50,7 @@ def measured(repeats: Sequence[RunDir]) -> Measured:
     try:
         return _measured(repeats)
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, OSError) as broken:
-        raise damaged(repeats[0].path, repr(broken)) from None
+        raise damaged(repeats[0].path, repr(broken)) from broken
     except ConfigError as broken:  # load.exclude_… of its config
         raise damaged(repeats[0].path, broken.headline) from None
 

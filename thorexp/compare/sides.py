@@ -9,7 +9,7 @@ from typing import TypeVar
 from thorexp.baseline import baseline_results, judged_import, names, shipped
 from thorexp.compare.measured import Measured, measured, published, words_of
 from thorexp.errors import RecordError, ThorexpError
-from thorexp.published import read
+from thorexp.result_files import read
 from thorexp.rundir import RECORD, RunDir, find_run_dirs
 from thorexp.secret import masked
 from thorexp.tracking.lookup import Jobs, jobs_of

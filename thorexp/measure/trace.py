@@ -65,12 +65,10 @@ class TraceWorkload:
             ("workload.seed", self.seed, 0),
             ("workload.block_len", self.block_len, 1),
         ):
-            if self.block_len > LONGEST:
-                raise ConfigError(
-                    f"workload.block_len={self.block_len} is too large.", ("try", "workload.block_len=512")
-                )
             if value < least:
                 raise ConfigError(f"{key}={value} is too small.", ("try", f"{key}={least} or more"))
+        if self.block_len > LONGEST:
+            raise ConfigError(f"workload.block_len={self.block_len} is too large.", ("try", "workload.block_len=512"))
         for row in self.trace.rows:
             blocks = -(-row.input_len // self.block_len)
             if row.hash_ids is not None and len(row.hash_ids) != blocks:

@@ -175,8 +175,8 @@ class RandomWorkload:
         """Before anything is drawn. History is not counted: a later turn is sent without it."""
         later = self.input_len if self.turn_input_len is None else self.turn_input_len
         each = self.prefix_len + self.input_len + (self.turns - 1) * later
-        words = {"prefix_len": 0, "num_prefixes": 1, "turns": 1}
-        said = " ".join(f"workload.{key}={value}" for key in words if (value := getattr(self, key)) != words[key])
+        words = (("prefix_len", self.prefix_len, 0), ("num_prefixes", self.num_prefixes, 1), ("turns", self.turns, 1))
+        said = " ".join(f"workload.{key}={value}" for key, value, usual in words if value != usual)
         where = f"load.num_prompts={count} workload.input_len={self.input_len} {said}".rstrip()
         check_size(count * self.turns, count * each, where)
         check_size(1, self.num_prefixes * self.prefix_len, where)

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import psutil
 
-from thorexp.errors import DeathError, LacksMemoryError, StartError
+from thorexp.errors import DeathError, LacksMemoryError, MachineError, StartError
 from thorexp.secret import masked
 from thorexp.serve import docker, guard, memory
 from thorexp.serve.diagnose import Diagnosis, diagnose
 from thorexp.serve.phase import Phase, phase_of, unwatched
 from thorexp.serve.server import Endpoint, LaunchSpec, can_listen, claim_port, url_of, wait_ready
 from thorexp.superuser import Superuser
+from thorexp.whole_file import write_whole
 
 _log = logging.getLogger(__name__)
 
@@ -106,10 +107,10 @@ class VllmProcess:
 
     def _mask_log(self) -> None:
         """What a server prints of its environment and its arguments; nobody writes there any more."""
-        with contextlib.suppress(OSError):  # a full disk: it is no worse than before
+        with contextlib.suppress(OSError, MachineError):  # a full disk: it is no worse than before
             text = self.log.read_text(encoding="utf-8", errors="surrogateescape")
             if (shown := masked(text)) != text:
-                self.log.write_text(shown, encoding="utf-8", errors="surrogateescape")
+                write_whole(self.log, shown.encode("utf-8", "surrogateescape"))
 
     def _wait_for_guard(self) -> None:
         try:

@@ -175,13 +175,16 @@ def answer_once(endpoint: Endpoint, api: Api, prompt_len: int, timeout_s: float,
         ) from None
 
 
+FIRST_TOKENS = 4  # more than one: some servers make the first by other means
+
+
 def first_prompt(api: Api, prompt_len: int) -> dict[str, Any]:
-    """The fields that ask for four tokens behind a prompt of about that many."""
+    """The fields that ask for `FIRST_TOKENS` behind a prompt of about that many."""
     numbers = range(10, 10 + prompt_len)
     if api == "chat":
         words = " ".join(map(str, numbers))
-        return {"messages": [{"role": "user", "content": words}], "max_completion_tokens": 4}
-    return {"prompt": list(numbers), "max_tokens": 4, "temperature": 0}
+        return {"messages": [{"role": "user", "content": words}], "max_completion_tokens": FIRST_TOKENS}
+    return {"prompt": list(numbers), "max_tokens": FIRST_TOKENS, "temperature": 0}
 
 
 def url_of(host: str, port: int) -> str:

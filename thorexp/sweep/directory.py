@@ -13,14 +13,18 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
 from thorexp.config_sweep import Executor
-from thorexp.errors import RecordError
+from thorexp.errors import ConfigError, RecordError
 from thorexp.rundir import RunDir
-from thorexp.secret import masked, shown_command
+from thorexp.secret import shown_command, shown_tree, shown_words
 from thorexp.sweep.resume import finished_points
 from thorexp.sweepdir import SWEEP, SweepRecord, read_sweep, sweep_id
 
 MULTIRUN = "multirun.yaml"
+COPIES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # Hydra's, in hydra.output_subdir
 STAMP = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d")
 
 log = logging.getLogger(__name__)
@@ -98,12 +102,28 @@ def unless_begun(made: Path) -> Iterator[None]:
         raise
 
 
-def show_no_secret(made: Path) -> None:
-    """In the file that Hydra has put into the directory of a sweep, with all that was typed."""
-    with suppress(FileNotFoundError):  # another sweeper has put none there
-        text = (made / MULTIRUN).read_text(encoding="utf-8")
-        if (shown := masked(text)) != text:
-            RunDir(made).write_text(MULTIRUN, shown)
+def show_no_secret(written: Path) -> None:
+    """In a file of Hydra's, with all that was typed."""
+    tree = shown_words(shown_tree(OmegaConf.to_container(OmegaConf.load(written))))
+    RunDir(written.parent).write_text(written.name, OmegaConf.to_yaml(OmegaConf.create(tree)))
+
+
+def clean_copies() -> None:
+    """Show no secret in those that Hydra keeps of a job's config, if it was told to by `hydra.output_subdir`."""
+    job = HydraConfig.get()
+    if job.output_subdir is not None:
+        for name in COPIES:
+            show_no_secret(Path(job.runtime.output_dir) / job.output_subdir / name)
+
+
+def check_copies(tree: DictConfig) -> None:
+    """ConfigError for those on another board, where Hydra writes them and nobody cleans them."""
+    if tree.hydra.output_subdir is not None and tree.sweep.executor != Executor.local.value:
+        raise ConfigError(
+            "On another board Hydra's copies of a config would show its secrets.",
+            ("where", f"hydra.output_subdir={tree.hydra.output_subdir}, sweep.executor={tree.sweep.executor}"),
+            ("try", "config.yaml of each run directory, which has the config as it was resolved"),
+        )
 
 
 def forget(made: Path) -> None:

@@ -16,10 +16,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
+from thorexp.own_error import EXIT_CODE
 from thorexp.serve.guard import die_with_parent
 
 LAST_LINES = 12
-REFUSED = 1  # the exit code of a group that a board does not take, Python's own too
+REFUSED = (1, EXIT_CODE)  # exit codes of a group that a board does not take, Python's own too
 LISTEN_EVERY_S = 1.0
 
 
@@ -86,7 +87,7 @@ def run_errand(errand: str, extra: Mapping[str, str | None] | None = None) -> En
         process.terminate()  # it stops its server, and is killed with us if that takes longer than we have
         process.wait()
         raise
-    return Ended(platform.node(), _answers(out), _why(process.returncode, last), process.returncode == REFUSED)
+    return Ended(platform.node(), _answers(out), _why(process.returncode, last), process.returncode in REFUSED)
 
 
 def _started(variables: Mapping[str, str | None]) -> "subprocess.Popen[str]":

@@ -30,13 +30,12 @@ from thorexp.config_sweep import Executor, SweepConfig
 from thorexp.errors import ConfigError, RecordError, ThorexpError, TrackingError
 from thorexp.execution import means, tracked
 from thorexp.job import Place
-from thorexp.own_error import told
+from thorexp.own_error import at_edge, told
 from thorexp.prepare import PreparedJob, prepare
-from thorexp.printed import print_no_secret
 from thorexp.rundir import RECORD, Record, RunDir
 from thorexp.session import SHOWN, leave_board, prepare_board, take_board
 from thorexp.sweep.cooldown import cool_down
-from thorexp.sweep.errand import REFUSED, AskedJob, Errand, JobEnded
+from thorexp.sweep.errand import AskedJob, Errand, JobEnded
 
 # After a group that was killed its server has its grace, and then the memory to come back, with the board held.
 SLACK_S = 60.0
@@ -166,22 +165,15 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 
 def _run() -> int:
-    print_no_secret()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever else prints does not come between answers
     try:
-        main(Errand.from_json(sys.stdin.read()), answers)
-    except ThorexpError as refused:
-        print(refused, file=sys.stderr)
-        return REFUSED
-    except KeyboardInterrupt:
-        return 130
+        return at_edge(lambda: main(Errand.from_json(sys.stdin.read()), answers))
     finally:
         SHOWN.pause()
         leave_board()
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from thorexp import tracking
 from thorexp.config import TrackingConfig
 from thorexp.config_sweep import Executor
 from thorexp.errors import ConfigError, ThorexpError
+from thorexp.execution import tracked
 from thorexp.own_error import told
 from thorexp.progress import SweepState
 from thorexp.results.beside import baseline_rows
@@ -29,12 +29,12 @@ from thorexp.sweep.boards import Boards, Played, boards_for, name_of_its_own
 from thorexp.sweep.cooldown import cool_down
 from thorexp.sweep.directory import (
     begin,
+    check_copies,
     command,
     directories_for,
     forget,
     fresh_directories,
     hold,
-    show_no_secret,
     unless_begun,
 )
 from thorexp.sweep.ending import how_to_go_on, keep_sweep, track_sweep
@@ -89,8 +89,8 @@ class SweepLauncher(Launcher):
     def compose(self, overrides: Sequence[str], number: int) -> tuple[ComposedJob, ...]:
         """One point with its repeats; ConfigError for what no server could make right."""
         with unless_begun(self._configured):
-            show_no_secret(self._configured)
             tree = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+            check_copies(tree)
             return with_repeats(tree, number, overrides)
 
     def _composed(self, overrides: Sequence[str], number: int, points: int) -> tuple[ComposedJob, ...]:
@@ -231,7 +231,7 @@ class SweepLauncher(Launcher):
         """
         refused: ThorexpError | None = None
         for job in (job for job in jobs if job.point in done):
-            refused = refused or _refusal(done[job.point], job.tracking)
+            refused = refused or tracked(done[job.point], job.tracking)[1]
             status = JobStatus.COMPLETED if refused is None else JobStatus.FAILED
             self._returns[job.point] = JobReturn(overrides=job.overrides, status=status, _return_value=refused)
 
@@ -284,16 +284,6 @@ class SweepLauncher(Launcher):
 
     def _log_as_sweep(self) -> None:
         configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
-
-
-def _refusal(run_dir: RunDir, to: TrackingConfig) -> ThorexpError | None:
-    """Why MLflow has not got that record; absent when it has, or is not asked."""
-    try:
-        if to.enabled:
-            tracking.track(run_dir, tracking.Store.of(to))
-    except ThorexpError as failed:
-        return failed
-    return None
 
 
 def _point(job: ComposedJob, result: JobReturn | None, there: Mapping[str, RunDir], plan: SweepPlan) -> Point:

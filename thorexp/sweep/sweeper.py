@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -11,6 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from thorexp.errors import ConfigError
+from thorexp.sweep.directory import MULTIRUN, show_no_secret
 from thorexp.sweep.launcher import SweepLauncher
 from thorexp.sweep.slo_launcher import SearchLauncher
 
@@ -42,6 +44,13 @@ class UncheckedSweeper(BasicSweeper):
                 raise ConfigError("A sweep has too many points.", *facts)
         return super().sweep(arguments)
 
+    def is_done(self) -> bool:
+        """Asked first of all when Hydra has just saved multirun.yaml, which shows no secret from then on."""
+        if self.batch_index == 0:
+            assert self.config is not None
+            show_no_secret(Path(self.config.hydra.sweep.dir) / MULTIRUN)
+        return super().is_done()
+
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Beside another launcher as Hydra does."""
         if not isinstance(self.launcher, SearchLauncher):
@@ -55,5 +64,8 @@ def _values(override: Override) -> float:
         assert isinstance(of, RangeSweep)
         if of.start is None or of.stop is None or not of.step:
             return 1
-        return max(1, math.ceil((of.stop - of.start) / of.step))
+        try:
+            return max(1.0, (of.stop - of.start) / of.step)
+        except OverflowError:  # of integers
+            return math.inf
     return sum(1 for _ in override.sweep_iterator()) if override.is_choice_sweep() else 1

@@ -20,7 +20,8 @@ from thorexp.rundir import (
     RunDir,
     damaged,
 )
-from thorexp.secret import is_secret, masked, shown_command
+from thorexp.secret import masked, shown_command
+from thorexp.secret_words import is_secret
 from thorexp.sweepdir import SweepRecord
 from thorexp.tracking.limits import TAG_CHARS, cut, key_of
 from thorexp.tracking.load_input import LoadInput, load_input_of
@@ -70,7 +71,7 @@ def view_of_job(run_dir: RunDir) -> View:
     try:
         return _view_of_job(run_dir)
     except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError) as broken:
-        raise damaged(run_dir.path, repr(broken)) from None
+        raise damaged(run_dir.path, repr(broken)) from broken
 
 
 def _view_of_job(run_dir: RunDir) -> View:
