@@ -56,3 +56,24 @@ def test_a_name_in_a_list_is_told_from_another_wrong_word(word: str, headline: s
 def test_what_is_only_asked_imports_nothing_heavy(words: tuple[str, ...], tmp_path: Path) -> None:
     """One waits at a prompt for it; how long is the benchmark's to say."""
     assert [] == imported(words, str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("server.env.NAME=value", "+server.env.NAME=…"),
+        ("load.max_concurency=2", "load.stages.0.max_concurrency"),
+        ("+load.stages=[{},{num_promts:3}]", "load.stages.1.num_prompts"),
+    ],
+)
+def test_what_is_advised_can_be_typed(word: str, remedy: str, tmp_path: Path) -> None:
+    """With a `+` what is not there yet, by its number what is in a list."""
+    ran = thorexp(tmp_path, word, "dry_run=true")
+    assert (1, True) == (ran.code, remedy in ran.err), ran.err
+
+
+def test_a_file_in_the_place_of_outputs_is_told(tmp_path: Path) -> None:
+    """And what to do about it."""
+    (tmp_path / "outputs").touch()
+    ran = thorexp(tmp_path, *PLANNED)
+    assert (1, True) == (ran.code, ran.err.startswith("A file is where a directory should be.")), ran.err

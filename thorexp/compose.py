@@ -170,26 +170,34 @@ def _no_item(wrong: Exception) -> ConfigError | None:
     """Hydra counts in a list, and has only Python's word for a name there."""
     key = (word_of(wrong) or "").lstrip("+~").partition("=")[0]
     parent, _, name = key.rpartition(".")
-    if not isinstance(wrong, ValueError) or parent not in _lists():
+    if not isinstance(wrong, ValueError) or parent not in _of_kind(list):
         return None
     said = f"{parent} is a list, whose items have numbers"
     return ConfigError(f"There is no key {key}.", ("says", said), ("try", f"{parent}.0.{name}, or {parent}=[…]"))
 
 
-def _lists(of: type = JobConfig, prefix: str = "") -> Iterator[str]:
-    """Those of the keys that hold a list."""
+def _of_kind(kind: type, of: type = JobConfig, prefix: str = "") -> Iterator[str]:
+    """Those of the keys that hold a list, or a mapping."""
     for name, hint in get_type_hints(of).items():
-        if get_origin(hint) is list:
+        if get_origin(hint) is kind:
             yield prefix + name
         elif dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            yield from _lists(hint, f"{prefix}{name}.")
+            yield from _of_kind(kind, hint, f"{prefix}{name}.")
+
+
+def _typeable(key: str, number: int = 0) -> str:
+    """A key in a list has the number of its item."""
+    parent = next((each for each in _of_kind(list) if key.startswith(f"{each}.")), None)
+    return key if parent is None else f"{parent}.{number}{key.removeprefix(parent)}"
 
 
 def _no_key(key: str) -> ConfigError:
     """Nor to be overridden; one that may be absent can be added."""
     if key in keys():
         return ConfigError(f"{key} is not set, and so not to be changed.", ("try", f"+{key}=…"))
-    return ConfigError(f"There is no key {key}.", *_nearest(key, (*keys(), *GROUPS_OF_HYDRA)))
+    if any(key.startswith(f"{mapping}.") for mapping in _of_kind(dict)):
+        return ConfigError(f"{key} is not there, and so not to be changed.", ("try", f"+{key}=…"))
+    return ConfigError(f"There is no key {key}.", *_nearest(key, (*map(_typeable, keys()), *GROUPS_OF_HYDRA)))
 
 
 def keys(of: type = JobConfig, prefix: str = "") -> Iterator[str]:
@@ -212,11 +220,12 @@ def _refusal(wrong: OmegaConfBaseException, before: str = "") -> ConfigError:
     """`before`: what OmegaConf does not know of the key."""
     key: Any = "".join(filter(None, (before, wrong.full_key)))
     says = str(wrong.msg or wrong).splitlines()[0]
-    known = tuple(keys())
     if (of_few := _OF_FEW.match(says)) is not None:
         remedy = _nearest(of_few["value"], of_few["names"].split(", "), f"{key}=")
     else:
-        remedy = () if (bare := re.sub(r"\[\d+\]", "", key or "")) in known else _nearest(bare, known)
+        known = [_typeable(each, int(number[1]) if (number := _NUMBER.search(key or "")) else 0) for each in keys()]
+        typed = _NUMBER.sub(r".\1", key or "")
+        remedy = () if typed in known else _nearest(typed, known)
     return ConfigError(f"{key or 'The config'} is wrong.", ("says", says), *remedy)
 
 
@@ -226,5 +235,6 @@ def _nearest(name: str, names: Sequence[str], before: str = "") -> tuple[tuple[s
     return (("try", " or ".join(near)),) if near else ()
 
 
+_NUMBER = re.compile(r"\[(\d+)\]")
 _OF_FEW = re.compile(r"Invalid value '(?P<value>.*)', expected one of \[(?P<names>.*)\]")  # OmegaConf 2.3 of an enum
 GROUPS_OF_HYDRA = ("hydra/launcher", "hydra/sweeper", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.run.dir")

@@ -30,15 +30,17 @@ def told(wrong: BaseException) -> ThorexpError:
     if isinstance(wrong, ThorexpError):
         return wrong
     says = masked("".join(traceback.format_exception_only(wrong)).strip())
-    kept = ("traceback", _kept(wrong))
     error: ThorexpError
     if (refused := refused_by(wrong)) is not None:
         said = refusal(refused)
-        error = MachineError(said.headline, *((fact.label, masked(fact.text)) for fact in said.facts), kept)
+        error = MachineError(said.headline, *((fact.label, masked(fact.text)) for fact in said.facts))
     else:
         remedy = "to report it, please, with that file and the command"
         error = InternalError(
-            f"This is an error of thorexp's own: {says}", kept, ("command", _command()), ("try", remedy)
+            f"This is an error of thorexp's own: {says}",
+            ("traceback", _kept(wrong)),
+            ("command", _command()),
+            ("try", remedy),
         )
     error.__cause__ = wrong
     return error

@@ -33,7 +33,7 @@ from thorexp.serve.known_problems import KNOWN
 # What is absent by default, and the words that bring it, for the defaults of what is in it.
 BROUGHT_BY: Mapping[str, str] = {"load.search": "load=max_under_slo"}
 UNITS = {"gb_s": "GB/s", "tflops": "TFLOP/s", "gb": "GB", "ms": "ms", "s": "s", "c": "°C"}  # by the end of a name
-LONGEST = 60  # characters of a default, above which its entries are counted
+LONGEST = 80  # characters of a default, above which its entries are counted
 ANY, TEXT, YES_OR_NO = "anything", "text", "`true`, `false`"
 PLAIN: Mapping[Any, str] = {Any: ANY, str: TEXT, bool: YES_OR_NO, int: "integer", float: "number"}
 
@@ -60,7 +60,9 @@ def reference() -> Iterator[str]:
     yield "# Reference"
     yield ""
     yield "Printed by `python -m thorexp.reference`. A key and its value are typed as `load.num_prompts=10`, *absent*"
-    yield "as `null`, an infinite number as `inf`. A share is of 1. Defaults are those of a command without any word."
+    yield "as `null`, an infinite number as `inf`. What a mapping does not have yet is added with a `+` before it, as"
+    yield "in `+server.env.NAME=value`; `engine`, `hardware.engine`, `endpoint.extra_body` take any without. A share"
+    yield "is of 1. Defaults are those of a command without any word."
     for title, lines in _sections():
         yield from ("", f"## {title}", "", *lines)
 

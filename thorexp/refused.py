@@ -23,6 +23,7 @@ KINDS = (
     _Kind("There is no room left on a disk.", f"room on that disk (du -sh outputs mlruns), or {ELSEWHERE}",
           (errno.ENOSPC, errno.EDQUOT)),
     _Kind("A disk can only be read.", ELSEWHERE, (errno.EROFS,)),
+    _Kind("A file is where a directory should be.", f"another name for one of them, or {ELSEWHERE}", (errno.ENOTDIR,)),
     _Kind("This user has not the right to do that.", f"its owner, or a chown of it; else {ELSEWHERE}",
           (errno.EACCES, errno.EPERM)),
     _Kind("This process may not open another file.", "a shell with `ulimit -n 4096`, or a lower load.max_concurrency",
