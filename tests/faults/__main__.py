@@ -3,6 +3,7 @@
 `--real` runs those against a real vLLM instead, which THOREXP_VLLM names.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -56,7 +57,8 @@ def table_of(rows: Sequence[tuple[Fault, str, float]]) -> Table:
 
 def main(words: Sequence[str]) -> int:
     """1 when a fault is not shown to be survived."""
-    real = "--real" in words
+    if real := "--real" in words:
+        os.environ["THOREXP_REAL_FAULTS"] = "1"
     asked = {fault: () if real and isinstance(fault.real, str) else tuple(fault.real if real else fault.shown_by)
              for fault in FAULTS}  # fmt: skip
     ids = list(dict.fromkeys(each for of_fault in asked.values() for each in of_fault))

@@ -8,11 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.command_line import Running, command_of, running, servers_below, thorexp
 from tests.faults.soundness import assert_sound
 from tests.real.vllm_command import vllm_command
 from thorexp.rundir import REQUESTS, VERDICT
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("THOREXP_REAL_FAULTS") != "1", reason="eight minutes of servers: python -m tests.faults --real"
+)
 
 WORDS = ("hardware=cpu", "model=tiny_qwen3", "tracking=off", "load=low", "load.num_warmups=1", "workload.input_len=64")
 LOAD = ("load.num_prompts=6", "workload.output_len=256")
