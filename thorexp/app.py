@@ -62,10 +62,8 @@ def _run() -> None:
 
 
 def _task(tree: DictConfig) -> Any:
-    from thorexp.sweep.directory import clean_copies
     from thorexp.task import task
 
-    clean_copies()
     return task(tree)
 
 

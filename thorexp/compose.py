@@ -193,10 +193,11 @@ def _typeable(key: str, number: int = 0) -> str:
 
 def _no_key(key: str) -> ConfigError:
     """Nor to be overridden; one that may be absent can be added."""
+    add = ("try", f"+{key}=…")
     if key in keys():
-        return ConfigError(f"{key} is not set, and so not to be changed.", ("try", f"+{key}=…"))
+        return ConfigError(f"{key} is not set, and so not to be changed.", add)
     if any(key.startswith(f"{mapping}.") for mapping in _of_kind(dict)):
-        return ConfigError(f"{key} is not there, and so not to be changed.", ("try", f"+{key}=…"))
+        return ConfigError(f"{key} is not there, and so not to be changed.", add)
     return ConfigError(f"There is no key {key}.", *_nearest(key, (*map(_typeable, keys()), *GROUPS_OF_HYDRA)))
 
 
@@ -223,7 +224,8 @@ def _refusal(wrong: OmegaConfBaseException, before: str = "") -> ConfigError:
     if (of_few := _OF_FEW.match(says)) is not None:
         remedy = _nearest(of_few["value"], of_few["names"].split(", "), f"{key}=")
     else:
-        known = [_typeable(each, int(number[1]) if (number := _NUMBER.search(key or "")) else 0) for each in keys()]
+        number = _NUMBER.search(key or "")
+        known = [_typeable(each, int(number[1]) if number else 0) for each in keys()]
         typed = _NUMBER.sub(r".\1", key or "")
         remedy = () if typed in known else _nearest(typed, known)
     return ConfigError(f"{key or 'The config'} is wrong.", ("says", says), *remedy)

@@ -11,7 +11,7 @@ from hydra.errors import ConfigCompositionException, HydraException, OverridePar
 from omegaconf.errors import OmegaConfBaseException
 
 from thorexp.errors import ConfigError, ThorexpError
-from thorexp.refused import refused_by
+from thorexp.refused import causes, refused_by
 
 ERRORS = (ConfigCompositionException, HydraException, OmegaConfBaseException)
 # Of Hydra 1.3: where it composes a job, or the words of a sweep.
@@ -30,7 +30,7 @@ def is_of_composing(wrong: BaseException) -> bool:
     """
     if isinstance(wrong, ThorexpError) or refused_by(wrong) is not None:
         return False
-    return isinstance(wrong, ERRORS) or any(map(_is_hydras, _causes(wrong)))
+    return isinstance(wrong, ERRORS) or any(map(_is_hydras, causes(wrong)))
 
 
 def _is_hydras(wrong: BaseException) -> bool:
@@ -76,15 +76,7 @@ def file_of(wrong: BaseException) -> str | None:
 
 def _frames(wrong: BaseException) -> Iterator[FrameType]:
     """Of all that it was raised from, the outermost first."""
-    return (frame for error in _causes(wrong) for frame, _ in walk_tb(error.__traceback__))
-
-
-def _causes(wrong: BaseException) -> Iterator[BaseException]:
-    """It, and what it was raised from; not what somebody was just about to handle."""
-    error: BaseException | None = wrong
-    while error is not None:
-        yield error
-        error = error.__cause__
+    return (frame for error in causes(wrong) for frame, _ in walk_tb(error.__traceback__))
 
 
 def _local(frame: FrameType, name: str) -> Any:

@@ -43,10 +43,15 @@ def is_refusal(wrong: BaseException) -> bool:
 
 def refused_by(wrong: BaseException) -> BaseException | None:
     """What the machine refused, of an error and what it was raised from: logging has a word of its own over it."""
+    return next(filter(is_refusal, causes(wrong)), None)
+
+
+def causes(wrong: BaseException) -> Iterator[BaseException]:
+    """It, and what it was raised from; not what somebody was just about to handle."""
     error: BaseException | None = wrong
-    while error is not None and not is_refusal(error):
+    while error is not None:
+        yield error
         error = error.__cause__
-    return error
 
 
 def refusal(wrong: BaseException, path: Path | None = None, needs: int | None = None) -> MachineError:

@@ -21,7 +21,7 @@ from thorexp.places import places_of_job
 from thorexp.prepare import PreparedJob, prepare
 from thorexp.rundir import REPORT, RunDir
 from thorexp.session import SHOWN, prepare_board, take_board, take_board_for_image
-from thorexp.sweep.directory import forget, unless_begun
+from thorexp.sweep.directory import clean_copies, forget, unless_begun
 from thorexp.sweep.plan import plan_of_one
 from thorexp.sweepdir import read_sweep, sweep_id
 
@@ -35,6 +35,7 @@ def task(tree: DictConfig) -> Outcome | None:
 
     Absent for a dry run, which starts nothing.
     """
+    clean_copies()
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
     with unless_begun(directory):

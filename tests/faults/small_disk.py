@@ -21,6 +21,7 @@ def small_disk(at: Path, size: int = 16 << 20) -> Iterator[Path]:
     mounted = _ran("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(at))
     if mounted.returncode:
         assert os.environ.get("THOREXP_REQUIRE_TMPFS") != "1", mounted.stderr
+        # Only root may mount; CI is root, and sets that variable.
         pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.strip()}")
     try:
         yield at

@@ -32,12 +32,10 @@ app.main()
 """
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def models(left: Path) -> Path:
     """outputs/models as a job leaves it, so that a disk need not have room for that."""
-    folder = tmp_path_factory.mktemp("models")
-    assert 0 == thorexp(folder, *UNTRACKED).code
-    return folder / "outputs" / "models"
+    return left / "outputs" / "models"
 
 
 def moved(models: Path, outputs: Path) -> None:
@@ -47,8 +45,13 @@ def moved(models: Path, outputs: Path) -> None:
 
 def ran_by(before: Sequence[str], folder: Path, *words: str) -> Ran:
     """The command line behind other words, as of a limit."""
+    return ran_in(folder, *before, sys.executable, "-m", "thorexp", *words)
+
+
+def ran_in(folder: Path, *command: str) -> Ran:
+    """Any command, in the environment of a test."""
     done = subprocess.run(
-        [*before, sys.executable, "-m", "thorexp", *words],
+        command,
         cwd=folder,
         env=environment(folder),
         capture_output=True,
@@ -161,16 +164,7 @@ def test_a_process_that_may_not_open_files_says_so(tmp_path: Path, files: int, w
 @pytest.mark.parametrize("more", [1, 16, 48])
 def test_a_process_without_memory_says_so(tmp_path: Path, more: int) -> None:
     """Wherever it runs out of it; the same command with more memory finishes."""
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED.format(more=more), *UNTRACKED],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    ran = Ran(done.returncode, done.stdout, done.stderr, tmp_path)
+    ran = ran_in(tmp_path, sys.executable, "-c", LIMITED.format(more=more), *UNTRACKED)
     assert_sound(ran, ran.code)
     if ran.code == -signal.SIGABRT:  # a library in C++ that finds none ends the process, before anybody can say a word
         assert () == ran.records

@@ -108,12 +108,10 @@ def test_a_server_that_works_badly_is_borne(tmp_path: Path, proxy: Proxy, manner
     assert Counter({"job FINISHED": 1}) == statuses(proxy, tmp_path)
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def tables(left: Path) -> Path:
     """A store that is there, with its tables: to make them takes seconds."""
-    folder = tmp_path_factory.mktemp("tables")
-    assert 0 == thorexp(folder, *JOB).code
-    return folder / "mlruns" / "mlflow.db"
+    return left / "mlruns" / "mlflow.db"
 
 
 def with_store(folder: Path, tables: Path) -> Path:

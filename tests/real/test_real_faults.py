@@ -15,6 +15,7 @@ from tests.faults.soundness import assert_sound
 from tests.real.vllm_command import vllm_command
 from thorexp.rundir import REQUESTS, VERDICT
 
+# Of the time that CI has they would take a tenth; the fault matrix asks for them.
 pytestmark = pytest.mark.skipif(
     os.environ.get("THOREXP_REAL_FAULTS") != "1", reason="eight minutes of servers: python -m tests.faults --real"
 )
